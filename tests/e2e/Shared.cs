@@ -1,0 +1,35 @@
+using Corral.EndToEnd.Tests;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(SharedInstance))]
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace Corral.EndToEnd.Tests;
+
+/// <summary>One instance for all tests, and one sandbox of each kind for the tests that share it.</summary>
+public sealed class SharedInstance : IAsyncLifetime
+{
+    private readonly Dictionary<(string Runtime, string Isolation), string> _sandboxes = [];
+
+    /// <summary>The instance.</summary>
+    public Corral.Tests.Instance.Instance Instance { get; private set; } = null!;
+
+    /// <summary>Speaks JSON to it.</summary>
+    public Corral.Tests.Instance.BoxesClient Boxes => Instance.Boxes;
+
+    public async ValueTask InitializeAsync() => Instance = await Corral.Tests.Instance.Instance.StartAsync("e2e");
+
+    /// <summary>A sandbox that stays for other tests: nothing that a test leaves in it may matter to them.</summary>
+    public async Task<string> SandboxAsync(string isolation, string runtime = "base")
+    {
+        if (!_sandboxes.TryGetValue((runtime, isolation), out var id))
+        {
+            id = await Boxes.ReadyAsync(new() { ["runtime"] = runtime, ["isolation"] = isolation });
+            _sandboxes[(runtime, isolation)] = id;
+        }
+
+        return id;
+    }
+
+    public async ValueTask DisposeAsync() => await Instance.DisposeAsync();
+}
