@@ -15,6 +15,8 @@ public static class RpcErrors
 
     private const string Domain = "corral";
 
+    // google.rpc.ErrorInfo calls its first field `reason`; the packaged class still has its older name, `Type`. The wire is the same.
+
     /// <summary>A request with one wrong field.</summary>
     public static RpcException InvalidArgument(string field, string description) =>
         InvalidArgument("INVALID_ARGUMENT", $"{field}: {description}", new FieldViolation(field, description));
@@ -71,7 +73,7 @@ public static class RpcErrors
         {
             if (detail.TryUnpack<ErrorInfo>(out var info))
             {
-                reason = info.Reason;
+                reason = info.Type;
                 foreach (var (name, value) in info.Metadata)
                 {
                     metadata[name] = value;
@@ -110,7 +112,7 @@ public static class RpcErrors
         IReadOnlyList<FieldViolation>? violations = null,
         TimeSpan? retryAfter = null)
     {
-        var info = new ErrorInfo { Reason = reason, Domain = Domain };
+        var info = new ErrorInfo { Type = reason, Domain = Domain };
         foreach (var (name, value) in metadata ?? new Dictionary<string, string>())
         {
             info.Metadata[name] = value;
