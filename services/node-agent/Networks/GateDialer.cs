@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Corral.NodeAgent.Host;
+
+namespace Corral.NodeAgent.Networks;
+
+/// <summary>
+/// Connects to a box from its gate. A socket belongs to the namespace that its maker was in: one thread makes them all, each after entering
+/// the gate; connecting and everything after is ordinary asynchronous work.
+/// </summary>
+internal sealed class GateDialer : IDisposable
+{
+    private readonly BlockingCollection<(Fd Gate, TaskCompletionSource<Socket> Done)> _wanted = new(1024);
+    private readonly Thread _thread;
+
+    public GateDialer()
+    {
+        _thread = new Thread(Loop, 256 * 1024) { IsBackground = true, Name = "gate-dialer" };
+        _thread.Start();
+    }
+
+    public async Task<Socket> DialAsync(BoxNetwork network, int port, CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource<Socket>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _wanted.Add((network.Gate, done), cancellationToken);
+        var socket = await done.Task;
+        try
+        {
+            await socket.ConnectAsync(new IPEndPoint(BoxNetwork.BoxAddress, port), cancellationToken);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        _wanted.CompleteAdding();
+        _thread.Join();
+        _wanted.Dispose();
+    }
+
+    private void Loop()
+    {
+        foreach (var (gate, done) in _wanted.GetConsumingEnumerable())
+        {
+            try
+            {
+                BoxNetwork.Enter(gate);
+                var fd = Libc.Check(Libc.socket(Libc.AfInet, Libc.SockStream | Libc.SockCloExec, 0), "socket");
+                done.SetResult(new Socket(new SafeSocketHandle(fd, ownsHandle: true)) { NoDelay = true });
+            }
+            catch (Exception problem) when (problem is HostException or SocketException or ObjectDisposedException)
+            {
+                done.SetException(problem);
+            }
+        }
+    }
+}

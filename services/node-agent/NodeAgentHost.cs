@@ -1,0 +1,63 @@
+using Corral.NodeAgent.Host;
+using Corral.NodeAgent.Host.Cgroups;
+using Corral.NodeAgent.Networks;
+using Corral.NodeAgent.Runtimes;
+using Corral.NodeAgent.Sandboxes;
+using Corral.NodeAgent.Storage;
+using Microsoft.Extensions.Options;
+
+namespace Corral.NodeAgent;
+
+/// <summary>What the node-agent is made of.</summary>
+internal static class NodeAgentHost
+{
+    /// <summary>Everything below the gRPC services. Opening it touches the host: directories, the pool's mount, the boxes' view.</summary>
+    public static IServiceCollection AddNode(this IServiceCollection services, string home, string templates)
+    {
+        services.AddSingleton<IValidateOptions<NodeOptions>, NodeOptionsValidator>();
+        services.AddOptions<NodeOptions>().ValidateOnStart();
+        services.AddSingleton(provider => provider.GetRequiredService<IOptions<NodeOptions>>().Value);
+        services.AddSingleton(_ =>
+        {
+            var paths = new NodePaths(home);
+            paths.Create();
+            return paths;
+        });
+        services.AddSingleton<NodeTelemetry>();
+        services.AddSingleton<DeathWatch>();
+        services.AddSingleton<GateDialer>();
+        services.AddSingleton(provider => OpenCgroups(provider.GetRequiredService<NodePaths>(), provider.GetRequiredService<NodeOptions>()));
+        services.AddSingleton(provider => StoragePools.Open(
+            provider.GetRequiredService<NodePaths>(), provider.GetRequiredService<NodeOptions>(), provider.GetRequiredService<ILogger<NodePaths>>()));
+        services.AddSingleton(provider => RuntimeCatalog.Detect(provider.GetRequiredService<NodePaths>(), provider.GetRequiredService<NodeOptions>()));
+        services.AddSingleton(provider =>
+        {
+            // The view is a copy of the host's mounts: the pool must be among them, and the networks' place is to be left out.
+            _ = provider.GetRequiredService<IStoragePool>();
+            var paths = provider.GetRequiredService<NodePaths>();
+            NetworkPool.Prepare(paths);
+            return BoxView.CreateAsync(paths).GetAwaiter().GetResult();
+        });
+        services.AddSingleton(provider => new NodeCapacity(
+            provider.GetRequiredService<NodeOptions>(), provider.GetRequiredService<IStoragePool>().CapacityBytes));
+        services.AddSingleton(provider => new Journal(provider.GetRequiredService<NodePaths>().Journal));
+        services.AddSingleton(_ => new TemplateCatalog(templates));
+        services.AddSingleton<NetworkPool>();
+        services.AddSingleton<BoxRemover>();
+        services.AddSingleton<BoxStarter>();
+        services.AddSingleton<BoxClaimer>();
+        services.AddSingleton<SandboxFeed>();
+        services.AddSingleton<SandboxTable>();
+        services.AddSingleton<Recovery>();
+        services.AddSingleton<WarmPool>();
+        services.AddHostedService<NodeStart>();
+        services.AddHostedService(provider => provider.GetRequiredService<WarmPool>());
+        return services;
+    }
+
+    private static ICgroups OpenCgroups(NodePaths paths, NodeOptions options)
+    {
+        if (options.FavourCgroupMoves) CgroupDetector.TryFavourMoves(File.ReadLines("/proc/self/mountinfo"));
+        return CgroupDetector.Detect(paths.Prefix);
+    }
+}

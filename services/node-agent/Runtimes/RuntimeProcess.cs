@@ -1,0 +1,33 @@
+using System.Globalization;
+using Corral.NodeAgent.Host;
+
+namespace Corral.NodeAgent.Runtimes;
+
+/// <summary>Runs a runtime's program detached and reads what it leaves: a process id, or a log that says why not.</summary>
+internal static class RuntimeProcess
+{
+    public static int Start(string program, IReadOnlyList<string> arguments, string bundle, string? cgroupFile)
+    {
+        var pidFile = Path.Combine(bundle, "pid");
+        // Nothing of the box's may reach a file of ours, so its output goes nowhere; the runtime's own words go to its log.
+        var result = cgroupFile is null
+            ? HostProcess.Run(program, arguments, captureOutput: false)
+            : HostProcess.Run("/bin/sh", ["-c", "echo 0 > \"$0\" && exec \"$@\"", cgroupFile, program, .. arguments], captureOutput: false);
+        if (result.ExitCode != 0) throw new HostException($"{Path.GetFileName(program)} exited with {result.ExitCode}: {Tail(Log(bundle))}");
+        return int.Parse(File.ReadAllText(pidFile), CultureInfo.InvariantCulture);
+    }
+
+    public static string Log(string bundle) => Path.Combine(bundle, "log");
+
+    public static void Delete(string path)
+    {
+        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+    }
+
+    private static string Tail(string log)
+    {
+        if (!File.Exists(log)) return "it left no log";
+        var text = File.ReadAllText(log).Trim();
+        return text.Length > 1000 ? text[^1000..] : text;
+    }
+}

@@ -1,0 +1,58 @@
+using Corral.NodeAgent.Networks;
+
+namespace Corral.NodeAgent.Sandboxes;
+
+/// <summary>A box whose guest answers.</summary>
+internal sealed class Box(BoxRecord record, BoxNetwork network, IGuest guest)
+{
+    private readonly TaskCompletionSource<BoxDeath> _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _running;
+
+    public string Name => Record.Box;
+
+    public BoxRecord Record { get; private set; } = record;
+
+    public BoxNetwork Network => network;
+
+    public IGuest Guest => guest;
+
+    /// <summary>Completes when its first process is gone, whoever ended it.</summary>
+    public Task<BoxDeath> Died => _died.Task;
+
+    public bool IsDead => _died.Task.IsCompleted;
+
+    /// <summary>Commands that run in it now.</summary>
+    public int RunningCommands => Volatile.Read(ref _running);
+
+    public IDisposable? DeathWatch { get; set; }
+
+    public void Change(BoxRecord record) => Record = record;
+
+    public void TellDied(BoxDeath death) => _died.TrySetResult(death);
+
+    /// <summary>Counts a command until the answer is disposed; <paramref name="changed"/> is told of each change.</summary>
+    public IDisposable BeginCommand(Action changed)
+    {
+        Interlocked.Increment(ref _running);
+        changed();
+        return new Command(() =>
+        {
+            Interlocked.Decrement(ref _running);
+            changed();
+        });
+    }
+
+    private sealed class Command(Action ended) : IDisposable
+    {
+        private Action? _ended = ended;
+
+        public void Dispose() => Interlocked.Exchange(ref _ended, null)?.Invoke();
+    }
+}
+
+/// <summary>Why a box stopped: a stable UPPER_SNAKE reason, and the same for a person.</summary>
+internal sealed record BoxDeath(string Reason, string Message)
+{
+    public static readonly BoxDeath OutOfMemory = new("OUT_OF_MEMORY", "The sandbox used more memory than it may.");
+    public static readonly BoxDeath Exited = new("EXITED", "The sandbox's first process ended.");
+}

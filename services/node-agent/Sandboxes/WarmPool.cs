@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using Corral.NodeAgent.Host.Cgroups;
+using Corral.NodeAgent.Runtimes;
+
+namespace Corral.NodeAgent.Sandboxes;
+
+/// <summary>What warm boxes are told apart by.</summary>
+internal readonly record struct WarmKind(string Template, string Isolation);
+
+/// <summary>
+/// Boxes that are started, whose guest answers, and that are frozen since. A claim never waits for the filling, and a box that had a tenant
+/// never comes back.
+/// </summary>
+internal sealed partial class WarmPool(
+    BoxStarter starter, BoxRemover remover, Journal journal, ICgroups cgroups, TemplateCatalog templates, RuntimeCatalog runtimes,
+    NodeTelemetry telemetry, TimeProvider clock, ILogger<WarmPool> log) : BackgroundService
+{
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+    private readonly Lock _lock = new();
+    private readonly Dictionary<WarmKind, List<Box>> _ready = [];
+    private readonly SemaphoreSlim _changed = new(0);
+    private ImmutableDictionary<WarmKind, int> _targets = ImmutableDictionary<WarmKind, int>.Empty;
+
+    /// <summary>How many of each kind to hold ready; replaces what was said before.</summary>
+    public void SetTargets(IEnumerable<KeyValuePair<WarmKind, int>> targets)
+    {
+        _targets = targets.GroupBy(target => target.Key).ToImmutableDictionary(kind => kind.Key, kind => kind.Max(target => target.Value));
+        _changed.Release();
+    }
+
+    public IReadOnlyDictionary<WarmKind, int> Counts()
+    {
+        lock (_lock) return _ready.ToDictionary(kind => kind.Key, kind => kind.Value.Count);
+    }
+
+    /// <summary>Takes a box of this template, or null when none is ready. It is still frozen.</summary>
+    public Box? TryTake(Template template, IContainerRuntime runtime)
+    {
+        var kind = new WarmKind(template.Name, runtime.Isolation);
+        Box? taken = null;
+        lock (_lock)
+        {
+            if (_ready.TryGetValue(kind, out var boxes))
+            {
+                Prune(boxes, template.Digest, int.MaxValue);
+                taken = boxes.LastOrDefault();
+                if (taken is not null) boxes.RemoveAt(boxes.Count - 1);
+            }
+        }
+
+        _changed.Release();
+        return taken;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                PruneAll();
+                foreach (var (kind, target) in _targets) await FillAsync(kind, target, stoppingToken);
+                using var period = new CancellationTokenSource(Period, clock);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(period.Token, stoppingToken);
+                await _changed.WaitAsync(either.Token);
+                while (_changed.Wait(0, CancellationToken.None))
+                {
+                }
+            }
+            catch (OperationCanceledException)
+            {
+            }
+            catch (Exception problem)
+            {
+                LogFillFailed(problem);
+                await Task.Delay(Period, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _changed.Dispose();
+    }
+
+    private async Task FillAsync(WarmKind kind, int target, CancellationToken cancellationToken)
+    {
+        if (templates.Find(kind.Template) is not { } template || runtimes.Find(kind.Isolation) is not { } runtime) return;
+        while (Count(kind) < target && _targets.GetValueOrDefault(kind) >= target)
+        {
+            using var phase = telemetry.Begin("warm.fill");
+            var box = await starter.StartAsync(new BoxOrder(template, runtime, BoxLimits.Default), cancellationToken);
+            try
+            {
+                cgroups.Freeze(box.Name);
+                box.Change(box.Record with { State = BoxState.Warm });
+                await journal.WriteAsync(box.Record);
+            }
+            catch
+            {
+                Discard(box);
+                throw;
+            }
+
+            lock (_lock)
+            {
+                if (!_ready.TryGetValue(kind, out var boxes)) _ready[kind] = boxes = [];
+                boxes.Add(box);
+            }
+        }
+    }
+
+    private int Count(WarmKind kind)
+    {
+        lock (_lock) return _ready.TryGetValue(kind, out var boxes) ? boxes.Count : 0;
+    }
+
+    private void PruneAll()
+    {
+        lock (_lock)
+        {
+            foreach (var (kind, boxes) in _ready) Prune(boxes, templates.Find(kind.Template)?.Digest, _targets.GetValueOrDefault(kind));
+        }
+    }
+
+    // The dead, those of a template that has changed or gone, and those that nobody wants any more.
+    private void Prune(List<Box> boxes, string? digest, int target)
+    {
+        var kept = 0;
+        boxes.RemoveAll(box =>
+        {
+            if (!box.IsDead && box.Record.Digest == digest && kept++ < target) return false;
+            Discard(box);
+            return true;
+        });
+    }
+
+    private void Discard(Box box) => _ = Task.Run(async () =>
+    {
+        try
+        {
+            await remover.RemoveAsync(box);
+        }
+        catch (Exception problem)
+        {
+            LogDiscardFailed(problem, box.Name);
+        }
+    });
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A warm box could not be made; trying again.")]
+    private partial void LogFillFailed(Exception problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The warm box {Box} could not be removed.")]
+    private partial void LogDiscardFailed(Exception problem, string box);
+}
