@@ -140,7 +140,7 @@ public class ServerServiceDefinition
 
     public static Builder CreateBuilder() => new();
 
-    internal void BindService(ServiceBinderBase serviceBinder)
+    public void BindService(ServiceBinderBase serviceBinder)
     {
         foreach (var add in _methods)
         {

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Builds everything and runs the test suites, one after another. Each has a time limit; one that hangs or breaks fails the run.
+set -euo pipefail
+source cli/install.sh
+
+all=(contract)
+limit=480
+suites=("$@")
+[ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")
+
+need redis-server redis-server
+echo 'building'
+mkdir -p artifacts/tests
+dotnet build build/all.proj -v quiet -nologo -clp:ErrorsOnly
+
+passed=0 failed=0 broken=()
+for suite in "${suites[@]}"; do
+    project=$(echo tests/"$suite"/*.csproj)
+    [ -f "$project" ] || { echo "there is no suite '$suite'; there are: ${all[*]}" >&2; exit 2; }
+    name=$(basename "$project" .csproj)
+    log=artifacts/tests/$suite.log
+    code=0
+    timeout --kill-after=10 "$limit" "artifacts/bin/$name/release/$name" -noColor -noLogo > "$log" 2>&1 || code=$?
+    # "   Corral.X.Tests  Total: 36, Errors: 0, Failed: 1, Skipped: 0, Not Run: 0, Time: 1.7s"
+    read -r total errors fails skipped < <(sed -nE 's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2 \3 \4/p' "$log" | tail -n 1) || true
+    bad=$(( ${errors:-0} + ${fails:-0} ))
+    # A suite that ended badly without saying so has failed all the same.
+    [ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+    [ -n "${total:-}" ] || bad=1
+    # A skipped test is one that this host could not run: in CI that is a failure.
+    [ "${CI:-}" != true ] || bad=$(( bad + ${skipped:-0} ))
+    good=$(( ${total:-0} - ${errors:-0} - ${fails:-0} - ${skipped:-0} ))
+    [ "$good" -ge 0 ] || good=0
+    passed=$(( passed + good )) failed=$(( failed + bad ))
+    [ "$bad" -eq 0 ] || broken+=("$suite")
+    echo "$suite: $good passed, $bad failed"
+    unset total errors fails skipped
+done
+
+for suite in ${broken[@]+"${broken[@]}"}; do
+    echo "--- $suite"
+    grep -v '^{' "artifacts/tests/$suite.log" | tail -n 60
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

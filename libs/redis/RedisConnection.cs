@@ -1,0 +1,84 @@
+using Corral.Hosting;
+using StackExchange.Redis;
+
+namespace Corral.Redis;
+
+/// <summary>The process's connection to Redis: one, multiplexed, reconnecting for ever.</summary>
+/// <remarks>A host starts without Redis; until it answers, every command fails with <see cref="StateStoreUnavailableException"/>.</remarks>
+public sealed class RedisConnection : IReadinessCheck, IAsyncDisposable
+{
+    private readonly Lazy<Task<ConnectionMultiplexer>> _connection;
+
+    /// <summary>Connects at the first command.</summary>
+    /// <param name="address">A path of a Unix socket, or <c>host:port</c>; null for <c>CORRAL_REDIS</c>, by default <c>$CORRAL_HOME/run/redis.sock</c>.</param>
+    public RedisConnection(string? address = null)
+    {
+        var options = Options(address ?? Environment.GetEnvironmentVariable("CORRAL_REDIS") ?? CorralPaths.Socket("redis"));
+        _connection = new Lazy<Task<ConnectionMultiplexer>>(() => ConnectionMultiplexer.ConnectAsync(options));
+    }
+
+    /// <inheritdoc/>
+    public string Name => "redis";
+
+    /// <summary>Runs commands; failures to reach Redis become <see cref="StateStoreUnavailableException"/>.</summary>
+    public async Task<T> RunAsync<T>(Func<IDatabase, Task<T>> command)
+    {
+        try
+        {
+            return await command((await _connection.Value).GetDatabase());
+        }
+        catch (Exception exception) when (IsUnavailable(exception))
+        {
+            throw new StateStoreUnavailableException(exception);
+        }
+    }
+
+    /// <summary>Listens on a channel for as long as the process lives.</summary>
+    public async Task SubscribeAsync(string channel, Action<string> received)
+    {
+        try
+        {
+            await (await _connection.Value).GetSubscriber().SubscribeAsync(RedisChannel.Literal(channel), (_, value) => received(value.ToString()));
+        }
+        catch (Exception exception) when (IsUnavailable(exception))
+        {
+            throw new StateStoreUnavailableException(exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> IsReadyAsync(CancellationToken cancellationToken)
+    {
+        await RunAsync(database => database.PingAsync());
+        return true;
+    }
+
+    /// <summary>Closes the connection.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_connection.IsValueCreated)
+        {
+            await (await _connection.Value).DisposeAsync();
+        }
+    }
+
+    private static ConfigurationOptions Options(string address)
+    {
+        var options = new ConfigurationOptions
+        {
+            AbortOnConnectFail = false,
+            ConnectTimeout = 2000,
+            SyncTimeout = 3000,
+            AsyncTimeout = 3000,
+            ReconnectRetryPolicy = new LinearRetry(250),
+            // A command never waits for a connection that may not come: its caller is told at once.
+            BacklogPolicy = BacklogPolicy.FailFast,
+        };
+        options.EndPoints.Add(address.StartsWith('/') ? "!" + address : address);
+        return options;
+    }
+
+    private static bool IsUnavailable(Exception exception) =>
+        exception is RedisConnectionException or RedisTimeoutException or ObjectDisposedException
+        || (exception is RedisServerException server && server.Message.StartsWith("LOADING", StringComparison.Ordinal));
+}
