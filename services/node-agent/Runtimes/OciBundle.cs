@@ -92,7 +92,15 @@ internal static class OciBundle
     {
         json.WriteStartObject("linux");
         json.WriteStartArray("namespaces");
-        // The network is the one that the runtime itself is started in.
+        // The network is the one that the runtime itself is started in: left out says so, other than to gVisor, which would make a new one.
+        if (flavour.OwnKernel)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "network");
+            json.WriteString("path", "/proc/self/ns/net");
+            json.WriteEndObject();
+        }
+
         string[] kinds = flavour.FirstId > 0 ? ["pid", "ipc", "uts", "mount", "cgroup", "user"] : ["pid", "ipc", "uts", "mount"];
         foreach (var kind in kinds)
         {

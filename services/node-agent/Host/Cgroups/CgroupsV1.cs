@@ -44,7 +44,8 @@ internal sealed class CgroupsV1(IReadOnlyDictionary<string, string> controllers,
         foreach (var pid in _mounts.SelectMany(mount => CgroupFiles.Processes(Path.Combine(mount, parent, box))).Distinct())
         {
             any = true;
-            _ = Libc.kill(pid, Libc.SigKill);
+            // The thread that started the box may still be on its way out of here: that is us.
+            if (pid != Environment.ProcessId) _ = Libc.kill(pid, Libc.SigKill);
         }
 
         if (any && File.Exists(In("freezer", box, "freezer.state"))) Thaw(box);
