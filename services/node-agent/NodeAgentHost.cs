@@ -1,3 +1,5 @@
+using Corral.Hosting;
+using Corral.NodeAgent.Grpc;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Host.Cgroups;
 using Corral.NodeAgent.Networks;
@@ -11,6 +13,37 @@ namespace Corral.NodeAgent;
 /// <summary>What the node-agent is made of.</summary>
 internal static class NodeAgentHost
 {
+    public static void AddNodeAgent(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<NodeOptions>().BindConfiguration("Node");
+        builder.Services.AddNode(CorralPaths.Node, CorralPaths.Templates);
+        builder.Services.AddCorralClient<Scheduler.V1.NodeRegistryService.NodeRegistryServiceClient>("scheduler");
+        builder.Services.AddCorralClient<Sessions.V1.NodeReportService.NodeReportServiceClient>("sessions");
+        builder.Services.AddSingleton<NodeGrpcService>();
+        builder.Services.AddHostedService<SchedulerLink>();
+        builder.Services.AddHostedService<SessionsLink>();
+    }
+
+    public static void MapNodeAgent(this WebApplication app)
+    {
+        app.MapCorral(Node.V1.NodeService.Descriptor, Api.V1.ExecService.Descriptor, Api.V1.FileService.Descriptor);
+        app.MapGrpcService<NodeGrpcService>();
+    }
+
+    /// <summary>Ends everything and leaves nothing: for an instance that is taken down for good. The node-agent must not be running.</summary>
+    public static async Task<int> PurgeAsync()
+    {
+        if (!Directory.Exists(CorralPaths.Node)) return 0;
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<IConfiguration>(new ConfigurationBuilder().AddEnvironmentVariables("CORRAL_CONFIG_").Build());
+        services.AddOptions<NodeOptions>().BindConfiguration("Node");
+        services.AddNode(CorralPaths.Node, CorralPaths.Templates);
+        await NodePurge.RunAsync(services.BuildServiceProvider());
+        return 0;
+    }
+
     /// <summary>Everything below the gRPC services. Opening it touches the host: directories, the pool's mount, the boxes' view.</summary>
     public static IServiceCollection AddNode(this IServiceCollection services, string home, string templates)
     {
@@ -49,6 +82,7 @@ internal static class NodeAgentHost
         services.AddSingleton<SandboxFeed>();
         services.AddSingleton<SandboxTable>();
         services.AddSingleton<Recovery>();
+        services.AddSingleton<UsageReader>();
         services.AddSingleton<WarmPool>();
         services.AddHostedService<NodeStart>();
         services.AddHostedService(provider => provider.GetRequiredService<WarmPool>());

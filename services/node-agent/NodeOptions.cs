@@ -9,6 +9,9 @@ public sealed class NodeOptions
     /// <summary>The node's id; the host's name by default.</summary>
     public string Id { get; set; } = Environment.MachineName;
 
+    /// <summary>Where the other services reach it; its Unix socket by default.</summary>
+    public string Address { get; set; } = "";
+
     /// <summary>Its region, three lower-case letters.</summary>
     [RegularExpression("^[a-z]{3}$")]
     public string Region { get; set; } = "iad";

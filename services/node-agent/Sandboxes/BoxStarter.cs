@@ -140,7 +140,7 @@ internal sealed class BoxStarter(
         ?? throw new HostException("There is no corral-guest: build it, or name it in Node:GuestBinary.");
 
     private Task<IGuest> ConnectAsync(BoxNetwork network, string token, CancellationToken cancellationToken) =>
-        guests.ConnectAsync(cancel => dialer.DialAsync(network, GuestPort, cancel), token, cancellationToken);
+        guests.ConnectAsync(cancel => dialer.DialAsync(network, guests.Port, cancel), token, cancellationToken);
 
     private Box Watched(Box box)
     {
@@ -148,6 +148,4 @@ internal sealed class BoxStarter(
             cgroups.Usage(box.Name).OutOfMemoryKills > 0 ? BoxDeath.OutOfMemory : BoxDeath.Exited));
         return box;
     }
-
-    private const int GuestPort = 7007;
 }

@@ -5,6 +5,9 @@ namespace Corral.NodeAgent.Sandboxes;
 /// <summary>How guests are started and reached.</summary>
 internal interface IGuestConnector
 {
+    /// <summary>Where a guest listens, on the box's address.</summary>
+    int Port { get; }
+
     IReadOnlyList<string> Arguments(string token);
 
     IReadOnlyList<string> Environment(string token);
@@ -13,9 +16,12 @@ internal interface IGuestConnector
     Task<IGuest> ConnectAsync(Func<CancellationToken, Task<Socket>> dial, string token, CancellationToken cancellationToken);
 }
 
-/// <summary>The guest of one box.</summary>
+/// <summary>The guest of one box, on the other side of a process and a trust boundary.</summary>
 internal interface IGuest : IAsyncDisposable
 {
     /// <summary>Gives the box its tenant's environment.</summary>
     Task ConfigureAsync(string sandboxId, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken);
+
+    /// <summary>TCP ports that something inside listens on, ascending.</summary>
+    Task<IReadOnlyList<int>> PortsAsync(CancellationToken cancellationToken);
 }

@@ -9,13 +9,8 @@ namespace Corral.NodeAgent.Storage;
 internal sealed class BtrfsPool : IStoragePool
 {
     private readonly string _mount;
-    private readonly string? _image;
 
-    private BtrfsPool(string mount, string? image)
-    {
-        _mount = mount;
-        _image = image;
-    }
+    private BtrfsPool(string mount) => _mount = mount;
 
     public string Kind => "btrfs";
 
@@ -29,7 +24,7 @@ internal sealed class BtrfsPool : IStoragePool
         if (Btrfs.IsBtrfs(mount))
         {
             Btrfs.EnableQuota(mount);
-            return new BtrfsPool(mount, File.Exists(image) ? image : null);
+            return new BtrfsPool(mount);
         }
 
         if (!File.Exists(image)) Make(image, size);
@@ -46,7 +41,7 @@ internal sealed class BtrfsPool : IStoragePool
         }
 
         Btrfs.EnableQuota(mount);
-        return new BtrfsPool(mount, image);
+        return new BtrfsPool(mount);
     }
 
     public WritableLayer Create(string box, long bytes, int owner)
@@ -81,13 +76,6 @@ internal sealed class BtrfsPool : IStoragePool
     }
 
     public IReadOnlyList<string> List() => [.. Directory.EnumerateDirectories(_mount).Select(path => Path.GetFileName(path))];
-
-    public void Destroy()
-    {
-        if (_image is null) return;
-        Mounts.Detach(_mount);
-        File.Delete(_image);
-    }
 
     private static void Make(string image, long size)
     {

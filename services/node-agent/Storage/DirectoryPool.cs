@@ -24,9 +24,4 @@ internal sealed class DirectoryPool(string root) : IStoragePool
     public long? Used(string box) => null;
 
     public IReadOnlyList<string> List() => [.. Directory.EnumerateDirectories(root).Select(path => Path.GetFileName(path))];
-
-    public void Destroy()
-    {
-        if (Directory.Exists(root)) Directory.Delete(root, recursive: true);
-    }
 }

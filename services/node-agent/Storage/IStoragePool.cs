@@ -23,9 +23,6 @@ internal interface IStoragePool
     long? Used(string box);
 
     IReadOnlyList<string> List();
-
-    /// <summary>Takes the pool itself away, with everything in it.</summary>
-    void Destroy();
 }
 
 /// <summary>The two directories that overlayfs wants of a writable layer.</summary>

@@ -73,7 +73,9 @@ internal sealed class CgroupsV1(IReadOnlyDictionary<string, string> controllers,
 
     public void RemoveParent()
     {
-        foreach (var mount in _mounts) CgroupFiles.TryRemove(Path.Combine(mount, parent));
+        // runc makes one in every hierarchy, ours or not.
+        foreach (var mount in _mounts.SelectMany(mount => Directory.EnumerateDirectories(Path.GetDirectoryName(mount)!)).Distinct())
+            CgroupFiles.TryRemove(Path.Combine(mount, parent));
     }
 
     private string In(string controller, string box, string file) => Path.Combine(controllers[controller], parent, box, file);
