@@ -3,7 +3,7 @@
 set -euo pipefail
 source cli/install.sh
 
-all=(contract)
+all=(contract scheduler)
 limit=480
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")

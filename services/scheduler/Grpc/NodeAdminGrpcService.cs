@@ -1,0 +1,38 @@
+using Corral.Hosting;
+using Corral.Scheduler.Nodes;
+using Corral.Scheduler.V1;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+
+namespace Corral.Scheduler.Grpc;
+
+internal sealed class NodeAdminGrpcService(NodeStore nodes, IOptions<SchedulerOptions> options, TimeProvider clock) : NodeAdminService.NodeAdminServiceBase
+{
+    public override async Task<ListNodesResponse> ListNodes(ListNodesRequest request, ServerCallContext context)
+    {
+        var response = new ListNodesResponse();
+        response.Nodes.AddRange((await nodes.ReadAsync()).Select(Describe));
+        return response;
+    }
+
+    public override async Task<CordonNodeResponse> CordonNode(CordonNodeRequest request, ServerCallContext context)
+    {
+        if (!await nodes.CordonAsync(request.NodeId, request.Cordoned))
+        {
+            throw RpcErrors.NotFound("NODE_NOT_FOUND", $"There is no node '{request.NodeId}'.");
+        }
+
+        return new CordonNodeResponse { Node = Describe((await nodes.ReadAsync()).First(n => n.Id == request.NodeId)) };
+    }
+
+    private V1.Node Describe(NodeState node) => new()
+    {
+        Description = node.Description,
+        Committed = new Shape { CpuMillis = (int)node.CommittedCpu, MemoryBytes = node.CommittedMemory, DiskBytes = node.CommittedDisk },
+        Sandboxes = node.Sandboxes,
+        Cordoned = node.Cordoned,
+        LastSeenAt = node.LastSeen.ToTimestamp(),
+        Attached = clock.GetUtcNow() - node.LastSeen <= options.Value.NodeSilence,
+    };
+}
