@@ -1,27 +1,32 @@
+using System.Runtime.ExceptionServices;
+
 namespace Corral.NodeAgent.Host;
 
 /// <summary>
-/// Runs work on an operating-system thread of its own, which then ends. Namespaces and cgroups are properties of a thread: work that
-/// enters some must never return its thread to the pool.
+/// Runs work on an operating-system thread of its own, which then ends. Namespaces and cgroups are properties of a thread, and a thread that
+/// is created inherits them from its creator. So the work must start no thread, not even by completing a task (the pool may answer that with
+/// a new worker): a second thread, which never leaves the host, waits for the first and tells the result. The runtime's own threads that come
+/// and go (tiered compilation, background collection) are turned off in the project file for the same reason.
 /// </summary>
 internal static class HostThread
 {
+    private const int StackSize = 256 * 1024;
+
     public static Task<T> RunAsync<T>(string name, Func<T> work)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new Thread(() =>
+        new Thread(() =>
         {
             try
             {
-                done.SetResult(work());
+                done.SetResult(Run(name, work));
             }
             catch (Exception problem)
             {
                 done.SetException(problem);
             }
-        }, 256 * 1024)
-        { IsBackground = true, Name = name };
-        thread.Start();
+        }, StackSize)
+        { IsBackground = true, Name = name + "-wait" }.Start();
         return done.Task;
     }
 
@@ -30,4 +35,26 @@ internal static class HostThread
         work();
         return true;
     });
+
+    private static T Run<T>(string name, Func<T> work)
+    {
+        T result = default!;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                result = work();
+            }
+            catch (Exception problem)
+            {
+                failure = ExceptionDispatchInfo.Capture(problem);
+            }
+        }, StackSize)
+        { IsBackground = true, Name = name };
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result;
+    }
 }

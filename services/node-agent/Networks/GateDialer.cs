@@ -46,13 +46,24 @@ internal sealed class GateDialer : IDisposable
 
     private void Loop()
     {
+        using var home = Fd.Open("/proc/thread-self/ns/net", Libc.ORdOnly);
         foreach (var (gate, done) in _wanted.GetConsumingEnumerable())
         {
             try
             {
-                BoxNetwork.Enter(gate);
-                var fd = Libc.Check(Libc.socket(Libc.AfInet, Libc.SockStream | Libc.SockCloExec, 0), "socket");
-                done.SetResult(new Socket(new SafeSocketHandle(fd, ownsHandle: true)) { NoDelay = true });
+                int fd;
+                try
+                {
+                    BoxNetwork.Enter(gate);
+                    fd = Libc.socket(Libc.AfInet, Libc.SockStream | Libc.SockCloExec, 0);
+                }
+                finally
+                {
+                    // Before anything else: what follows may make the pool start a thread, which would be born where this one is.
+                    BoxNetwork.Enter(home);
+                }
+
+                done.SetResult(new Socket(new SafeSocketHandle(Libc.Check(fd, "socket"), ownsHandle: true)) { NoDelay = true });
             }
             catch (Exception problem) when (problem is HostException or SocketException or ObjectDisposedException)
             {

@@ -22,6 +22,7 @@ internal sealed class BoxStarter(
     NodePaths paths, NodeOptions options, Journal journal, ICgroups cgroups, IStoragePool storage, NetworkPool networks, BoxView view,
     GateDialer dialer, IGuestConnector guests, BoxRemover remover, DeathWatch deaths, NodeTelemetry telemetry, TimeProvider clock) : IDisposable
 {
+    private const long KernelMemory = 128 << 20;
     private readonly SemaphoreSlim _starting = new(options.ConcurrentStarts > 0 ? options.ConcurrentStarts : 2 * Environment.ProcessorCount);
 
     public async Task<Box> StartAsync(BoxOrder order, CancellationToken cancellationToken)
@@ -109,8 +110,8 @@ internal sealed class BoxStarter(
     }
 
     private static CgroupLimits CgroupLimitsOf(BoxLimits limits, OciFlavour flavour) => flavour.OwnKernel
-        // gVisor's threads are not the tenant's: its own kernel counts those.
-        ? new CgroupLimits(limits.Cpus, limits.MemoryBytes, null)
+        // gVisor's threads are not the tenant's, and neither is the memory of its kernel: that counts and limits the tenant's by itself.
+        ? new CgroupLimits(limits.Cpus, limits.MemoryBytes + (limits.MemoryBytes / 8) + KernelMemory, null)
         : new CgroupLimits(limits.Cpus, limits.MemoryBytes, limits.Processes + OciBundle.SpareProcesses);
 
     private void WriteBundle(BoxRecord record, BoxOrder order)

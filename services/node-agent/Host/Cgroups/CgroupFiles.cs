@@ -42,11 +42,11 @@ internal static class CgroupFiles
         return 0;
     }
 
-    public static IReadOnlyList<int> Processes(string directory)
+    public static IReadOnlyList<int> Processes(string directory, string file = "cgroup.procs")
     {
         try
         {
-            return [.. File.ReadLines(Path.Combine(directory, "cgroup.procs")).Select(line => int.Parse(line, CultureInfo.InvariantCulture)).Where(pid => pid > 0)];
+            return [.. File.ReadLines(Path.Combine(directory, file)).Select(line => int.Parse(line, CultureInfo.InvariantCulture)).Where(pid => pid > 0)];
         }
         catch (IOException)
         {

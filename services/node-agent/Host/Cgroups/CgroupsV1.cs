@@ -44,12 +44,22 @@ internal sealed class CgroupsV1(IReadOnlyDictionary<string, string> controllers,
         foreach (var pid in _mounts.SelectMany(mount => CgroupFiles.Processes(Path.Combine(mount, parent, box))).Distinct())
         {
             any = true;
-            // The thread that started the box may still be on its way out of here: that is us.
-            if (pid != Environment.ProcessId) _ = Libc.kill(pid, Libc.SigKill);
+            if (pid == Environment.ProcessId) BringHome(box);
+            else _ = Libc.kill(pid, Libc.SigKill);
         }
 
         if (any && File.Exists(In("freezer", box, "freezer.state"))) Thaw(box);
         return any;
+    }
+
+    // A thread of our own that was born inside would keep the group for ever; that should not happen, and must not kill us.
+    private void BringHome(string box)
+    {
+        foreach (var mount in _mounts)
+        {
+            foreach (var thread in CgroupFiles.Processes(Path.Combine(mount, parent, box), "tasks").Where(id => Directory.Exists($"/proc/self/task/{id}")))
+                CgroupFiles.Write(Path.Combine(mount, "tasks"), thread.ToString(CultureInfo.InvariantCulture));
+        }
     }
 
     public bool TryRemove(string box)

@@ -1,0 +1,90 @@
+using System.Security.Cryptography;
+using Corral.NodeAgent.Host;
+using Corral.NodeAgent.Networks;
+using Corral.NodeAgent.Runtimes;
+using Corral.NodeAgent.Sandboxes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Corral.NodeAgent.Tests;
+
+/// <summary>A node without its services, in this process, with a home of its own that is gone when it is disposed.</summary>
+internal sealed class TestNode : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly bool _keep;
+    private int _count;
+
+    private TestNode(ServiceProvider services, string home, bool keep)
+    {
+        _services = services;
+        Home = home;
+        _keep = keep;
+    }
+
+    public string Home { get; }
+
+    public SandboxTable Table => Get<SandboxTable>();
+
+    public static string NewHome() => Path.Combine("/var/tmp", "corral-test-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)));
+
+    /// <param name="home">Where another node was before; null for a new place.</param>
+    /// <param name="configure">Changes to the settings.</param>
+    /// <param name="keep">Leaves everything as it is when disposed, as a node that stops does.</param>
+    /// <param name="templates">The templates; by default one small Debian, <c>base</c>.</param>
+    public static async Task<TestNode> StartAsync(string? home = null, Action<NodeOptions>? configure = null, bool keep = false, string? templates = null)
+    {
+        home ??= NewHome();
+        var node = new TestNode(Build(home, configure, templates ?? TestTemplate.Home), home, keep);
+        foreach (var service in node._services.GetServices<IHostedService>()) await service.StartAsync(CancellationToken.None);
+        return node;
+    }
+
+    public T Get<T>()
+        where T : notnull => _services.GetRequiredService<T>();
+
+    public SandboxOrder Order(string isolation, BoxLimits? limits = null, string? id = null, long generation = 1) =>
+        new(id ?? $"sbx-test{Interlocked.Increment(ref _count)}", generation, "org-test", "base", isolation, new Dictionary<string, string>(), limits ?? BoxLimits.Default);
+
+    public async Task<Box> RunAsync(SandboxOrder order)
+    {
+        var outcome = await Table.StartAsync(order, CancellationToken.None);
+        return outcome is StartOutcome.Running ? Table.Find(order.SandboxId)! : throw new InvalidOperationException($"The sandbox does not run: {outcome}");
+    }
+
+    /// <summary>Runs a shell line as the sandbox's root.</summary>
+    public Task<string> ShAsync(Box box, string line) => StandInConnector.RunAsync(Get<GateDialer>(), box, line, asUser: false);
+
+    /// <summary>Runs a shell line as uid 1000.</summary>
+    public Task<string> UserShAsync(Box box, string line) => StandInConnector.RunAsync(Get<GateDialer>(), box, line, asUser: true);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var service in _services.GetServices<IHostedService>().Reverse()) await service.StopAsync(CancellationToken.None);
+        if (_keep) await _services.DisposeAsync();
+        else await NodePurge.RunAsync(_services);
+    }
+
+    /// <summary>Removes what a node that was killed left.</summary>
+    public static Task PurgeAsync(string home) => NodePurge.RunAsync(Build(home, null, TestTemplate.Home));
+
+    private static ServiceProvider Build(string home, Action<NodeOptions>? configure, string templates)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning));
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<IGuestConnector, StandInConnector>();
+        services.Configure<NodeOptions>(options =>
+        {
+            options.PoolBytes = 1L << 30;
+            options.DiskOvercommit = 1000;
+            options.MaxSandboxes = 100;
+            options.CpuOvercommit = options.MemoryOvercommit = 1000;
+            options.PreparedNetworks = 2;
+            configure?.Invoke(options);
+        });
+        services.AddNode(home, templates);
+        return services.BuildServiceProvider();
+    }
+}
