@@ -1,0 +1,38 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Corral.Sessions.Creating;
+
+/// <summary>What a plan allows.</summary>
+internal sealed class PlanLimits
+{
+    /// <summary>Sandboxes at the same time, paused ones not counted.</summary>
+    [Range(0, 1_000_000)]
+    public int ConcurrentSandboxes { get; set; }
+
+    /// <summary>The longest life of a sandbox.</summary>
+    public TimeSpan MaxDuration { get; set; }
+
+    /// <summary>Sandbox hours in a calendar month (UTC).</summary>
+    [Range(0, 10_000_000)]
+    public int HoursPerMonth { get; set; }
+}
+
+/// <summary>The plans, in section <c>Plans</c>; the defaults are the published ones.</summary>
+internal sealed class PlanOptions
+{
+    public PlanLimits Free { get; set; } = new() { ConcurrentSandboxes = 1, MaxDuration = TimeSpan.FromMinutes(5), HoursPerMonth = 5 };
+
+    public PlanLimits Builder { get; set; } = new() { ConcurrentSandboxes = 3, MaxDuration = TimeSpan.FromMinutes(30), HoursPerMonth = 50 };
+
+    public PlanLimits Pro { get; set; } = new() { ConcurrentSandboxes = 10, MaxDuration = TimeSpan.FromMinutes(60), HoursPerMonth = 500 };
+
+    public PlanLimits Scale { get; set; } = new() { ConcurrentSandboxes = 50, MaxDuration = TimeSpan.FromHours(2), HoursPerMonth = 5000 };
+
+    public PlanLimits Of(string plan) => plan switch
+    {
+        "builder" => Builder,
+        "pro" => Pro,
+        "scale" => Scale,
+        _ => Free,
+    };
+}

@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Corral.Api.V1;
+using Corral.Hosting;
+using Corral.Sessions.Keys;
+using Corral.Sessions.Lifecycle;
+using Corral.Sessions.Records;
+using Google.Protobuf;
+using Microsoft.Extensions.Options;
+
+namespace Corral.Sessions.Creating;
+
+/// <summary>Accepts sandboxes: validates, counts and writes the record in one script, then hands it to the driver.</summary>
+internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue due, SandboxDriver driver, Secrets secrets, IOptions<PlanOptions> plans, TimeProvider clock)
+{
+    public async Task<SandboxRecord> CreateAsync(CallerIdentity caller, CreateRequest request)
+    {
+        using var span = SessionsTelemetry.Source.StartActivity("create");
+        var plan = await keys.PlanAsync(caller.OrganizationId);
+        var limits = plans.Value.Of(plan);
+        CreateValidator.Check(request, plan, limits);
+        var record = Describe(caller.OrganizationId, request, limits);
+
+        // In this order, so that a crash in between leaves at worst an id without a record, which the driver forgets.
+        await Task.WhenAll(store.ClaimIdAsync(record.Id, record.Organization), due.ScheduleAsync(record.Organization, record.Id, DueQueue.Lease));
+        var digest = SHA256.HashData(request.ToByteArray());
+        var result = await store.CreateAsync(record, limits, request.RequestId, digest);
+        switch (result.Status)
+        {
+            case SaveStatus.Saved:
+                driver.Drive(record.Organization, record.Id);
+                return record;
+            case SaveStatus.Repeated:
+                return (await store.FindAsync(caller.OrganizationId, result.Value))?.Record
+                    ?? throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox session not found");
+            case SaveStatus.RequestConflict:
+                throw RpcErrors.FailedPrecondition("IDEMPOTENCY_CONFLICT", "This request id was used with another request.");
+            case SaveStatus.HoursLimit:
+                throw Limit("MONTHLY_HOURS_LIMIT", "Monthly sandbox hours limit reached", limits.HoursPerMonth, Hours(result.Value), plan);
+            default:
+                throw Limit("CONCURRENT_SANDBOX_LIMIT", "Concurrent sandbox limit reached", limits.ConcurrentSandboxes, result.Value, plan);
+        }
+    }
+
+    private SandboxRecord Describe(string organization, CreateRequest request, PlanLimits limits)
+    {
+        var id = Ids.New("sbx-");
+        return new SandboxRecord
+        {
+            Id = id,
+            Organization = organization,
+            State = SandboxState.Queued,
+            Runtime = request.HasRuntime ? request.Runtime : "bun",
+            Size = request.HasSize ? request.Size : "standard",
+            Isolation = request.Isolation,
+            AskedRegion = request.Region,
+            MaxDurationMs = request.HasMaxDurationMs ? request.MaxDurationMs : (long)limits.MaxDuration.TotalMilliseconds,
+            Ephemeral = !request.HasEphemeral || request.Ephemeral,
+            EnvNames = [.. request.Env.Keys.Order(StringComparer.Ordinal)],
+            SealedEnv = secrets.Seal(id, request.Env),
+            Capabilities = request.Capabilities?.ToByteArray(),
+            CreatedAt = clock.GetUtcNow(),
+        };
+    }
+
+    private static string Hours(string milliseconds) =>
+        (double.Parse(milliseconds, CultureInfo.InvariantCulture) / 3_600_000).ToString("0.##", CultureInfo.InvariantCulture);
+
+    private static global::Grpc.Core.RpcException Limit(string reason, string message, int limit, string current, string plan) =>
+        RpcErrors.ResourceExhausted(reason, message, new Dictionary<string, string>
+        {
+            ["limit"] = limit.ToString(CultureInfo.InvariantCulture),
+            ["current"] = current,
+            ["currentPlan"] = plan,
+        });
+}

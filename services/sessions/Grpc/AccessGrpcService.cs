@@ -1,0 +1,45 @@
+using Corral.Hosting;
+using Corral.Sessions.Keys;
+using Corral.Sessions.Records;
+using Corral.Sessions.V1;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+
+namespace Corral.Sessions.Grpc;
+
+internal sealed class AccessGrpcService(KeyStore keys, SandboxStore store) : AccessService.AccessServiceBase
+{
+    private const int DigestLength = 32;
+
+    public override async Task<AuthenticateResponse> Authenticate(AuthenticateRequest request, ServerCallContext context)
+    {
+        if (request.KeySha256.Length != DigestLength || await keys.FindAsync(request.KeySha256.Memory) is not { } key)
+        {
+            throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key");
+        }
+
+        var response = new AuthenticateResponse { OrganizationId = key.Organization, KeyId = key.Id, Plan = key.Plan, ExpiresAt = key.ExpiresAt?.ToTimestamp() };
+        response.Scopes.AddRange(key.Scopes);
+        return response;
+    }
+
+    public override async Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context)
+    {
+        var caller = CallerIdentity.From(context);
+        var record = (Ids.IsValid(request.SandboxId, "sbx-") ? await store.FindAsync(caller.OrganizationId, request.SandboxId) : null)?.Record
+            ?? throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox session not found");
+        if (!record.TakesWork)
+        {
+            throw RpcErrors.FailedPrecondition("SANDBOX_NOT_READY", "Sandbox is not ready");
+        }
+
+        return new LocateResponse
+        {
+            NodeId = record.NodeId,
+            NodeAddress = record.NodeAddress,
+            Generation = record.Generation,
+            State = record.State,
+            ExpiresAt = record.ExpiresAt?.ToTimestamp(),
+        };
+    }
+}

@@ -1,0 +1,124 @@
+using System.Globalization;
+using Corral.Api.V1;
+using Corral.Hosting;
+using Corral.Sessions.Creating;
+using Corral.Sessions.Lifecycle;
+using Corral.Sessions.Records;
+using Grpc.Core;
+
+namespace Corral.Sessions.Grpc;
+
+internal sealed class SandboxGrpcService(
+    SandboxCreator creator, SandboxEnder ender, SandboxStore store, ChangeFeed changes, TimeProvider clock, IHostApplicationLifetime lifetime)
+    : SandboxService.SandboxServiceBase
+{
+    private const long DefaultWaitMs = 60_000;
+    private const long MaxWaitMs = 600_000;
+
+    public override async Task<CreateResponse> Create(CreateRequest request, ServerCallContext context) =>
+        new() { Sandbox = (await creator.CreateAsync(CallerIdentity.From(context), request)).ToSandbox() };
+
+    public override async Task<LaunchResponse> Launch(LaunchRequest request, ServerCallContext context)
+    {
+        var wait = request.HasWaitMs ? request.WaitMs : DefaultWaitMs;
+        if (wait is <= 0 or > MaxWaitMs)
+        {
+            throw RpcErrors.InvalidArgument("wait_ms", $"must be 1 to {MaxWaitMs}");
+        }
+
+        var caller = CallerIdentity.From(context);
+        var record = await creator.CreateAsync(caller, request.Create ?? new CreateRequest());
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        var until = clock.GetUtcNow() + TimeSpan.FromMilliseconds(wait);
+        while (!record.TakesWork)
+        {
+            if (record.IsOver || record.State == SandboxState.Ending)
+            {
+                throw RpcErrors.FailedPrecondition("START_FAILED", record.FailureReason ?? "The sandbox was ended before it was ready.");
+            }
+
+            if (clock.GetUtcNow() >= until)
+            {
+                throw RpcErrors.DeadlineExceeded("NOT_READY_IN_TIME", $"Sandbox {record.Id} was not ready after {wait} ms; it goes on starting.");
+            }
+
+            var change = changes.NextAsync(record.Id);
+            record = await FindAsync(caller, record.Id);
+            if (!record.TakesWork && !record.IsOver)
+            {
+                await changes.WaitAsync(change, ended.Token);
+                record = await FindAsync(caller, record.Id);
+            }
+        }
+
+        return new LaunchResponse { Sandbox = record.ToSandbox() };
+    }
+
+    public override async Task<GetResponse> Get(GetRequest request, ServerCallContext context) =>
+        new() { Sandbox = (await FindAsync(CallerIdentity.From(context), request.SandboxId)).ToSandbox() };
+
+    public override async Task<ListResponse> List(ListRequest request, ServerCallContext context)
+    {
+        var limit = request.HasLimit ? request.Limit : 100;
+        if (limit is < 1 or > 1000)
+        {
+            throw RpcErrors.InvalidArgument("limit", "must be 1 to 1000");
+        }
+
+        var before = double.PositiveInfinity;
+        if (request.Cursor.Length > 0 && !double.TryParse(request.Cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before))
+        {
+            throw RpcErrors.InvalidArgument("cursor", "is not one that was answered");
+        }
+
+        var caller = CallerIdentity.From(context);
+        var (ids, total) = await store.ListAsync(caller.OrganizationId, before, limit);
+        var records = await Task.WhenAll(ids.Select(entry => store.FindAsync(caller.OrganizationId, entry.Id)));
+        var response = new ListResponse { TotalItems = (int)total };
+        response.Items.AddRange(records.OfType<Versioned>().Select(found => found.Record.ToSandbox()));
+        if (ids.Count == limit)
+        {
+            response.NextCursor = ids[^1].Score.ToString("0", CultureInfo.InvariantCulture);
+        }
+
+        return response;
+    }
+
+    public override async Task<EndResponse> End(EndRequest request, ServerCallContext context)
+    {
+        var caller = CallerIdentity.From(context);
+        await FindAsync(caller, request.SandboxId);
+        var record = await ender.EndAsync(caller.OrganizationId, request.SandboxId, "client");
+        return new EndResponse { Sandbox = record?.ToSandbox() };
+    }
+
+    public override async Task Watch(WatchRequest request, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context)
+    {
+        var caller = CallerIdentity.From(context);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        Sandbox? told = null;
+        while (true)
+        {
+            var change = changes.NextAsync(request.SandboxId);
+            var record = await FindAsync(caller, request.SandboxId);
+            var sandbox = record.ToSandbox();
+            if (!sandbox.Equals(told))
+            {
+                await responseStream.WriteAsync(new WatchResponse { Sandbox = sandbox }, ended.Token);
+                told = sandbox;
+            }
+
+            if (record.IsOver)
+            {
+                return;
+            }
+
+            await changes.WaitAsync(change, ended.Token);
+            ended.Token.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async Task<SandboxRecord> FindAsync(CallerIdentity caller, string id) =>
+        (Ids.IsValid(id, "sbx-") ? await store.FindAsync(caller.OrganizationId, id) : null)?.Record
+        ?? throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox session not found");
+}

@@ -1,0 +1,54 @@
+using Corral.Api.V1;
+using Corral.Sessions.Records;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Corral.Sessions.Grpc;
+
+/// <summary>Records as their organisation sees them.</summary>
+internal static class Sandboxes
+{
+    public static Sandbox ToSandbox(this SandboxRecord record)
+    {
+        var sandbox = new Sandbox
+        {
+            SandboxId = record.Id,
+            State = record.State,
+            Runtime = record.Runtime,
+            Size = record.Size,
+            CreatedAt = record.CreatedAt.ToTimestamp(),
+            StartedAt = record.StartedAt?.ToTimestamp(),
+            EndedAt = record.EndedAt?.ToTimestamp(),
+            ExpiresAt = record.ExpiresAt?.ToTimestamp(),
+            MaxDurationMs = record.MaxDurationMs,
+            Ephemeral = record.Ephemeral,
+            Capabilities = record.Capabilities is { } capabilities ? Capabilities.Parser.ParseFrom(capabilities) : null,
+        };
+        sandbox.EnvNames.AddRange(record.EnvNames);
+        if (record.Region.Length > 0 || record.AskedRegion.Length > 0)
+        {
+            sandbox.Region = record.Region.Length > 0 ? record.Region : record.AskedRegion;
+        }
+
+        if (record.NodeId.Length > 0)
+        {
+            sandbox.Isolation = record.Isolation;
+        }
+
+        if (record is { StartedAt: { } started, EndedAt: { } ended })
+        {
+            sandbox.DurationMs = (long)(ended - started).TotalMilliseconds;
+        }
+
+        if (record.FailureReason is { } failure)
+        {
+            sandbox.FailureReason = failure;
+        }
+
+        if (record.EndReason is { } reason)
+        {
+            sandbox.EndReason = reason;
+        }
+
+        return sandbox;
+    }
+}

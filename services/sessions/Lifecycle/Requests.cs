@@ -1,0 +1,48 @@
+using Corral.Node.V1;
+using Corral.Scheduler.V1;
+using Corral.Sessions.Records;
+
+namespace Corral.Sessions.Lifecycle;
+
+/// <summary>What is asked of scheduler and node for a record.</summary>
+internal static class Requests
+{
+    private const int CpuMillis = 2000;
+    private const long MemoryBytes = 4L << 30;
+    private const long DiskBytes = 10L << 30;
+    private const int MaxProcesses = 512;
+
+    public static ReserveRequest Reserve(SandboxRecord record)
+    {
+        var request = new ReserveRequest
+        {
+            SandboxId = record.Id,
+            Generation = record.Generation,
+            OrganizationId = record.Organization,
+            Shape = new Shape { CpuMillis = CpuMillis, MemoryBytes = MemoryBytes, DiskBytes = DiskBytes },
+            Template = record.Runtime,
+            Isolation = record.Isolation,
+            Region = record.AskedRegion,
+        };
+        request.ExcludedNodeIds.AddRange(record.ExcludedNodes);
+        return request;
+    }
+
+    public static StartSandboxRequest Start(SandboxRecord record, Dictionary<string, string> env)
+    {
+        var request = new StartSandboxRequest
+        {
+            SandboxId = record.Id,
+            Generation = record.Generation,
+            OrganizationId = record.Organization,
+            Template = record.Runtime,
+            Isolation = record.Isolation,
+            CpuMillis = CpuMillis,
+            MemoryBytes = MemoryBytes,
+            DiskBytes = DiskBytes,
+            MaxProcesses = MaxProcesses,
+        };
+        request.Env.Add(env);
+        return request;
+    }
+}

@@ -1,0 +1,276 @@
+using System.Collections.Concurrent;
+using Corral.Api.V1;
+using Corral.Hosting;
+using Corral.Node.V1;
+using Corral.Redis;
+using Corral.Scheduler.V1;
+using Corral.Sessions.Records;
+using Grpc.Core;
+
+namespace Corral.Sessions.Lifecycle;
+
+/// <summary>Brings a sandbox to where its record says it should be. Each step writes first and acts after; each effect may be repeated.</summary>
+/// <remarks>
+/// QUEUED → reserve → ASSIGNING (node and generation written) → start on the node → confirm → READY → expiry → ENDING →
+/// end on the node → release → ENDED. A step that fails is due again; whoever is alive then goes on from the record.
+/// </remarks>
+internal sealed partial class SandboxDriver(
+    SandboxStore store, DueQueue due, Secrets secrets, PlacementService.PlacementServiceClient scheduler, ChannelPool channels,
+    TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SandboxDriver> log)
+{
+    private const int MaxAttempts = 3;
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan QueueRetry = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<string, bool> _driving = new(StringComparer.Ordinal);
+
+    /// <summary>Drives a sandbox in the background, once at a time; asked again meanwhile, once more afterwards.</summary>
+    public void Drive(string organization, string id)
+    {
+        if (_driving.TryAdd(id, false))
+        {
+            _ = Task.Run(() => DriveWhileAskedAsync(organization, id));
+        }
+        else
+        {
+            _driving.TryUpdate(id, true, false);
+        }
+    }
+
+    /// <summary>Drives a sandbox until it rests, and says when it is due again; null when never.</summary>
+    public async Task<TimeSpan?> StepAsync(string organization, string id, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (await store.FindAsync(organization, id) is not { } seen)
+            {
+                return null;
+            }
+
+            var rest = seen.Record.State switch
+            {
+                SandboxState.Queued => await PlaceAsync(seen, cancellationToken),
+                SandboxState.Assigning => await StartAsync(seen, cancellationToken),
+                SandboxState.Ready or SandboxState.Active => await ExpireAsync(seen),
+                SandboxState.Ending => await EndAsync(seen, cancellationToken),
+                _ => await CleanUpAsync(seen, cancellationToken),
+            };
+            if (rest is { } outcome)
+            {
+                return outcome.DueIn;
+            }
+        }
+    }
+
+    private async Task DriveWhileAskedAsync(string organization, string id)
+    {
+        do
+        {
+            _driving[id] = false;
+            try
+            {
+                var dueIn = await StepAsync(organization, id, lifetime.ApplicationStopping);
+                await (dueIn is { } after ? due.ScheduleAsync(organization, id, after) : due.ForgetAsync(organization, id));
+            }
+            catch (Exception exception) when (exception is DependencyUnavailableException or OperationCanceledException)
+            {
+                // The lease in the due queue brings it back.
+            }
+            catch (Exception exception)
+            {
+                LogFault(exception, id);
+            }
+        }
+        while (!_driving.TryRemove(new KeyValuePair<string, bool>(id, false)));
+    }
+
+    private async Task<Rest?> PlaceAsync(Versioned seen, CancellationToken cancellationToken)
+    {
+        var record = seen.Record;
+        ReserveResponse response;
+        try
+        {
+            using var span = SessionsTelemetry.Source.StartActivity("reserve");
+            response = await scheduler.ReserveAsync(Requests.Reserve(record), Options(CallPatience, cancellationToken));
+        }
+        catch (RpcException exception) when (RpcErrors.Read(exception) is { Reason: "NO_SUCH_NODE" } && clock.GetUtcNow() - record.CreatedAt > StartPatience)
+        {
+            return await BreakAsync(seen, "No node offers this runtime and isolation.", "start_failed");
+        }
+        catch (RpcException)
+        {
+            // A node that restarts is missing for a moment; the scheduler, too.
+            return new Rest(Again);
+        }
+
+        if (response.Reservation is not { } room)
+        {
+            return new Rest(QueueRetry);
+        }
+
+        await SaveAsync(seen, SandboxEvent.Placed, record with
+        {
+            NodeId = room.NodeId,
+            NodeAddress = room.NodeAddress,
+            Region = room.Region,
+            Isolation = room.Isolation,
+            Attempts = record.Attempts + 1,
+        });
+        return null;
+    }
+
+    private async Task<Rest?> StartAsync(Versioned seen, CancellationToken cancellationToken)
+    {
+        var record = seen.Record;
+        await due.ScheduleAsync(record.Organization, record.Id, StartPatience + DueQueue.Lease);
+        try
+        {
+            using var span = SessionsTelemetry.Source.StartActivity("start");
+            var request = Requests.Start(record, secrets.Open(record.Id, record.SealedEnv));
+            await Node(record).StartSandboxAsync(request, Options(StartPatience, cancellationToken));
+            await scheduler.ConfirmAsync(new ConfirmRequest { SandboxId = record.Id, Generation = record.Generation }, Options(CallPatience, cancellationToken));
+        }
+        catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            return await RetryAsync(seen, RpcErrors.Read(exception));
+        }
+
+        var now = clock.GetUtcNow();
+        if (await SaveAsync(seen, SandboxEvent.Started, record with { StartedAt = now, ExpiresAt = now + TimeSpan.FromMilliseconds(record.MaxDurationMs) }))
+        {
+            SessionsTelemetry.TimeToReady.Record((now - record.CreatedAt).TotalSeconds);
+        }
+
+        return null;
+    }
+
+    private async Task<Rest?> RetryAsync(Versioned seen, RpcErrorInfo error)
+    {
+        var record = seen.Record;
+        LogStartFailed(record.Id, record.NodeId, error.Code, error.Reason);
+        if (error.Code == StatusCode.Unavailable && clock.GetUtcNow() - record.CreatedAt < StartPatience)
+        {
+            // The same generation on the same node: the start is idempotent, and a node-agent that restarts goes on with it.
+            return new Rest(Again);
+        }
+
+        if (record.Attempts >= MaxAttempts)
+        {
+            return await BreakAsync(seen, $"The sandbox could not be started: {error.Message}", "start_failed");
+        }
+
+        // What the old attempt may have left on the node is ended by its report: an older generation is nobody's.
+        await SaveAsync(seen, SandboxEvent.Retried, record with
+        {
+            Generation = record.Generation + 1,
+            ExcludedNodes = error.Reason == "NODE_FULL" ? record.ExcludedNodes : [.. record.ExcludedNodes, record.NodeId],
+        });
+        return new Rest(Again);
+    }
+
+    private async Task<Rest?> ExpireAsync(Versioned seen)
+    {
+        var left = seen.Record.ExpiresAt - clock.GetUtcNow();
+        if (left > TimeSpan.Zero)
+        {
+            return new Rest(left.Value);
+        }
+
+        await SaveAsync(seen, SandboxEvent.EndAsked, seen.Record with { EndReason = "expired" });
+        return null;
+    }
+
+    private async Task<Rest?> EndAsync(Versioned seen, CancellationToken cancellationToken)
+    {
+        if (!await TellEndAsync(seen.Record, cancellationToken))
+        {
+            return new Rest(Again);
+        }
+
+        await SaveAsync(seen, SandboxEvent.Gone, seen.Record with { EndedAt = clock.GetUtcNow(), SealedEnv = null, CleanedUp = true });
+        return null;
+    }
+
+    private async Task<Rest?> CleanUpAsync(Versioned seen, CancellationToken cancellationToken)
+    {
+        if (!seen.Record.IsOver || seen.Record.CleanedUp)
+        {
+            return new Rest(null);
+        }
+
+        if (!await TellEndAsync(seen.Record, cancellationToken))
+        {
+            return new Rest(Again);
+        }
+
+        await store.SaveAsync(seen, seen.Record with { CleanedUp = true, SealedEnv = null });
+        return null;
+    }
+
+    private async Task<bool> TellEndAsync(SandboxRecord record, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (record.NodeAddress.Length > 0)
+            {
+                var request = new EndSandboxRequest { SandboxId = record.Id, Generation = record.Generation };
+                await Node(record).EndSandboxAsync(request, Options(StartPatience, cancellationToken));
+            }
+
+            await scheduler.ReleaseAsync(new ReleaseRequest { SandboxId = record.Id, Generation = record.Generation }, Options(CallPatience, cancellationToken));
+            return true;
+        }
+        catch (RpcException exception)
+        {
+            LogEndFailed(record.Id, record.NodeId, exception.StatusCode);
+            return false;
+        }
+    }
+
+    private async Task<Rest?> BreakAsync(Versioned seen, string reason, string endReason)
+    {
+        await SaveAsync(seen, SandboxEvent.Broke, seen.Record with { FailureReason = reason, EndReason = endReason, EndedAt = clock.GetUtcNow() });
+        return null;
+    }
+
+    // A conflict is no failure: somebody else moved it, and the next look at the record decides.
+    private async Task<bool> SaveAsync(Versioned seen, SandboxEvent happened, SandboxRecord changed)
+    {
+        if (SandboxMachine.Next(seen.Record.State, happened) is not { } next)
+        {
+            return false;
+        }
+
+        var saved = await store.SaveAsync(seen, changed with { State = next });
+        if (saved)
+        {
+            SessionsTelemetry.Transitions.Add(1, new KeyValuePair<string, object?>("state", next.ToString()));
+            LogMoved(seen.Record.Id, seen.Record.State, next);
+        }
+
+        return saved;
+    }
+
+    private NodeService.NodeServiceClient Node(SandboxRecord record) => new(channels.Get(record.NodeAddress));
+
+    private CallOptions Options(TimeSpan patience, CancellationToken cancellationToken) =>
+        new(deadline: clock.GetUtcNow().UtcDateTime + patience, cancellationToken: cancellationToken);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Sandbox {SandboxId} went from {From} to {To}.")]
+    private partial void LogMoved(string sandboxId, SandboxState from, SandboxState to);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Sandbox {SandboxId} did not start on node {NodeId}: {Code} {Reason}.")]
+    private partial void LogStartFailed(string sandboxId, string nodeId, StatusCode code, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Sandbox {SandboxId} could not yet be ended on node {NodeId}: {Code}.")]
+    private partial void LogEndFailed(string sandboxId, string nodeId, StatusCode code);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Driving sandbox {SandboxId} failed.")]
+    private partial void LogFault(Exception exception, string sandboxId);
+
+    /// <summary>A sandbox that has nothing to do now.</summary>
+    /// <param name="DueIn">When it has; null for never.</param>
+    private readonly record struct Rest(TimeSpan? DueIn);
+}

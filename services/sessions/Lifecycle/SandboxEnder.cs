@@ -1,0 +1,30 @@
+using Corral.Api.V1;
+using Corral.Sessions.Records;
+
+namespace Corral.Sessions.Lifecycle;
+
+/// <summary>Asks for a sandbox's end. The answer does not wait for it.</summary>
+internal sealed class SandboxEnder(SandboxStore store, DueQueue due, SandboxDriver driver)
+{
+    /// <summary>The record, ending or over; null when there is none.</summary>
+    public async Task<SandboxRecord?> EndAsync(string organization, string id, string reason)
+    {
+        while (await store.FindAsync(organization, id) is { } seen)
+        {
+            if (SandboxMachine.Next(seen.Record.State, SandboxEvent.EndAsked) is not { } next)
+            {
+                return seen.Record;
+            }
+
+            var ending = seen.Record with { State = next, EndReason = reason };
+            await due.ScheduleAsync(organization, id, DueQueue.Lease);
+            if (await store.SaveAsync(seen, ending))
+            {
+                driver.Drive(organization, id);
+                return ending;
+            }
+        }
+
+        return null;
+    }
+}

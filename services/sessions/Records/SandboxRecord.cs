@@ -1,0 +1,74 @@
+using System.Text.Json.Serialization;
+using Corral.Api.V1;
+
+namespace Corral.Sessions.Records;
+
+/// <summary>The truth about one sandbox, as Redis holds it. Immutable: a change is a new record, written by compare and set.</summary>
+internal sealed record SandboxRecord
+{
+    public required string Id { get; init; }
+
+    public required string Organization { get; init; }
+
+    public required SandboxState State { get; init; }
+
+    /// <summary>Counts the attempts to place it, from 1. Nodes and scheduler tell attempts apart by it.</summary>
+    public long Generation { get; init; } = 1;
+
+    public required string Runtime { get; init; }
+
+    public required string Size { get; init; }
+
+    public string Isolation { get; init; } = "";
+
+    public string AskedRegion { get; init; } = "";
+
+    public string Region { get; init; } = "";
+
+    public required long MaxDurationMs { get; init; }
+
+    public bool Ephemeral { get; init; } = true;
+
+    public IReadOnlyList<string> EnvNames { get; init; } = [];
+
+    /// <summary>The environment, sealed; dropped at the end.</summary>
+    public byte[]? SealedEnv { get; init; }
+
+    /// <summary>The capabilities as they were asked for, as protobuf.</summary>
+    public byte[]? Capabilities { get; init; }
+
+    public string NodeId { get; init; } = "";
+
+    public string NodeAddress { get; init; } = "";
+
+    public IReadOnlyList<string> ExcludedNodes { get; init; } = [];
+
+    public int Attempts { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public DateTimeOffset? StartedAt { get; init; }
+
+    public DateTimeOffset? EndedAt { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    public string? FailureReason { get; init; }
+
+    public string? EndReason { get; init; }
+
+    /// <summary>Whether its node and the scheduler have been told of its end.</summary>
+    public bool CleanedUp { get; init; }
+
+    [JsonIgnore]
+    public bool IsOver => State is SandboxState.Ended or SandboxState.Failed;
+
+    [JsonIgnore]
+    public bool TakesWork => State is SandboxState.Ready or SandboxState.Active;
+}
+
+/// <summary>A record and the version that a change must name.</summary>
+internal sealed record Versioned(SandboxRecord Record, long Version);
+
+[JsonSerializable(typeof(SandboxRecord))]
+internal sealed partial class RecordJson : JsonSerializerContext;

@@ -1,0 +1,54 @@
+using Corral.Api.V1;
+using Corral.Hosting;
+using Corral.Redis;
+using Corral.Scheduler.V1;
+using Corral.Sessions.Creating;
+using Corral.Sessions.Grpc;
+using Corral.Sessions.Keys;
+using Corral.Sessions.Lifecycle;
+using Corral.Sessions.Nodes;
+using Corral.Sessions.Records;
+using Corral.Sessions.V1;
+
+namespace Corral.Sessions;
+
+/// <summary>What sessions is made of.</summary>
+internal static class SessionsHost
+{
+    public static void AddSessions(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<PlanOptions>().BindConfiguration("Plans").ValidateOnStart();
+        services.AddSingleton(_ => new RedisConnection());
+        services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<RedisConnection>());
+        services.AddCorralClient<PlacementService.PlacementServiceClient>("scheduler");
+
+        services.AddSingleton<SandboxStore>();
+        services.AddSingleton<Secrets>();
+        services.AddSingleton<KeyStore>();
+        services.AddSingleton<Bootstrap>();
+        services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<Bootstrap>());
+        services.AddHostedService(provider => provider.GetRequiredService<Bootstrap>());
+
+        services.AddSingleton<SandboxCreator>();
+        services.AddSingleton<DueQueue>();
+        services.AddSingleton<SandboxDriver>();
+        services.AddSingleton<SandboxEnder>();
+        services.AddSingleton<ChangeFeed>();
+        services.AddHostedService(provider => provider.GetRequiredService<ChangeFeed>());
+        services.AddHostedService<DueWorker>();
+        services.AddHostedService<GrantWorker>();
+
+        services.AddSingleton<NodeReconciler>();
+        services.AddSingleton<LostSandboxes>();
+    }
+
+    public static void MapSessions(this WebApplication app)
+    {
+        app.MapCorral(SandboxService.Descriptor, RuntimeService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
+        app.MapGrpcService<SandboxGrpcService>();
+        app.MapGrpcService<RuntimeGrpcService>();
+        app.MapGrpcService<AccessGrpcService>();
+        app.MapGrpcService<NodeReportGrpcService>();
+    }
+}

@@ -1,0 +1,18 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Corral.Sessions;
+
+/// <summary>The service's own spans and metrics.</summary>
+internal static class SessionsTelemetry
+{
+    public static readonly ActivitySource Source = new("Corral.Sessions");
+
+    private static readonly Meter Meter = new("Corral.Sessions");
+
+    /// <summary>Changes of state, by the state that was reached.</summary>
+    public static readonly Counter<long> Transitions = Meter.CreateCounter<long>("corral.sessions.transitions");
+
+    /// <summary>From the create's acceptance to READY.</summary>
+    public static readonly Histogram<double> TimeToReady = Meter.CreateHistogram<double>("corral.sessions.time_to_ready", "s");
+}
