@@ -1,0 +1,44 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Corral.GuestLink;
+
+namespace Corral.Guest;
+
+/// <summary>Writes and reads frames on a blocking descriptor.</summary>
+internal static class Frames
+{
+    public static bool Write(int fd, byte kind, ReadOnlySpan<byte> payload)
+    {
+        Span<byte> header = stackalloc byte[Frame.HeaderLength];
+        header[0] = kind;
+        BinaryPrimitives.WriteInt32LittleEndian(header[1..], payload.Length);
+        return Libc.WriteAll(fd, header) && Libc.WriteAll(fd, payload);
+    }
+
+    public static bool Write<T>(int fd, byte kind, T value, JsonTypeInfo<T> type) => Write(fd, kind, JsonSerializer.SerializeToUtf8Bytes(value, type));
+
+    public static void Fail(int fd, string code, string message) => Write(fd, Frame.Error, new GuestError(code, message), GuestJson.Default.GuestError);
+
+    /// <summary>The next frame; false at the end, or when it is longer than frames are.</summary>
+    public static bool Read(int fd, out byte kind, out byte[] payload)
+    {
+        kind = 0;
+        payload = [];
+        Span<byte> header = stackalloc byte[Frame.HeaderLength];
+        if (!Libc.ReadAll(fd, header))
+        {
+            return false;
+        }
+
+        kind = header[0];
+        var length = BinaryPrimitives.ReadUInt32LittleEndian(header[1..]);
+        if (length > Frame.MaxPayload)
+        {
+            return false;
+        }
+
+        payload = new byte[length];
+        return Libc.ReadAll(fd, payload);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Corral.Guest;
+
+/// <summary>What is to be started, and with which descriptors.</summary>
+internal sealed record Spawn
+{
+    public required IReadOnlyList<string> Command { get; init; }
+
+    public required IReadOnlyDictionary<string, string> Environment { get; init; }
+
+    public required bool Root { get; init; }
+
+    public string Directory { get; init; } = "/";
+
+    public int Stdin { get; init; } = -1;
+
+    public int Stdout { get; init; } = -1;
+
+    public int Stderr { get; init; } = -1;
+
+    /// <summary>The path of a terminal that becomes the three descriptors and the controlling terminal.</summary>
+    public string? Terminal { get; init; }
+}
+
+/// <summary>Starts programs in a session of their own, as root or as the sandbox's user, without ever forking this process.</summary>
+internal static unsafe class Spawner
+{
+    private const string AsUser = "/usr/bin/setpriv";
+
+    // Larger than the C library's own types.
+    private const int OpaqueSize = 512;
+
+    /// <summary>The process id, or the error number negated.</summary>
+    public static int Start(Spawn spawn)
+    {
+        List<string> command = spawn.Root
+            ? ["/usr/bin/env", "--", .. spawn.Command]
+            : [AsUser, "--reuid", "1000", "--regid", "1000", "--clear-groups", "--no-new-privs", "--", .. spawn.Command];
+        byte* actions = stackalloc byte[OpaqueSize];
+        byte* attributes = stackalloc byte[OpaqueSize];
+        byte* signals = stackalloc byte[OpaqueSize];
+        var owned = new List<nint>();
+        try
+        {
+            Libc.posix_spawn_file_actions_init(actions);
+            Libc.posix_spawnattr_init(attributes);
+            Libc.posix_spawnattr_setflags(attributes, Libc.SpawnSetsid | Libc.SpawnSetsigmask | Libc.SpawnSetsigdef);
+            Libc.sigemptyset(signals);
+            Libc.posix_spawnattr_setsigmask(attributes, signals);
+            Libc.sigfillset(signals);
+            Libc.posix_spawnattr_setsigdefault(attributes, signals);
+            Wire(actions, spawn, owned);
+            Libc.posix_spawn_file_actions_addchdir_np(actions, Text(spawn.Directory, owned));
+            int pid;
+            var error = Libc.posix_spawn(
+                &pid, Text(command[0], owned), actions, attributes,
+                Vector(command, owned), Vector([.. spawn.Environment.Select(e => $"{e.Key}={e.Value}")], owned));
+            Libc.posix_spawn_file_actions_destroy(actions);
+            return error == 0 ? pid : -error;
+        }
+        finally
+        {
+            owned.ForEach(Marshal.FreeHGlobal);
+        }
+    }
+
+    private static void Wire(byte* actions, Spawn spawn, List<nint> owned)
+    {
+        if (spawn.Terminal is not null)
+        {
+            // Opened by a session leader without a terminal, it becomes the controlling one.
+            Libc.posix_spawn_file_actions_addopen(actions, 0, Text(spawn.Terminal, owned), Libc.ORdwr, 0);
+            Libc.posix_spawn_file_actions_adddup2(actions, 0, 1);
+            Libc.posix_spawn_file_actions_adddup2(actions, 0, 2);
+            return;
+        }
+
+        Connect(actions, 0, spawn.Stdin, owned);
+        Connect(actions, 1, spawn.Stdout, owned);
+        Connect(actions, 2, spawn.Stderr, owned);
+    }
+
+    private static void Connect(byte* actions, int target, int fd, List<nint> owned)
+    {
+        if (fd < 0)
+        {
+            Libc.posix_spawn_file_actions_addopen(actions, target, Text("/dev/null", owned), Libc.ORdwr, 0);
+        }
+        else
+        {
+            Libc.posix_spawn_file_actions_adddup2(actions, fd, target);
+        }
+    }
+
+    private static byte* Text(string text, List<nint> owned)
+    {
+        var memory = (byte*)Marshal.AllocHGlobal(Encoding.UTF8.GetMaxByteCount(text.Length) + 1);
+        owned.Add((nint)memory);
+        var length = Encoding.UTF8.GetBytes(text, new Span<byte>(memory, Encoding.UTF8.GetMaxByteCount(text.Length)));
+        memory[length] = 0;
+        return memory;
+    }
+
+    private static byte** Vector(IReadOnlyList<string> items, List<nint> owned)
+    {
+        var vector = (byte**)Marshal.AllocHGlobal((items.Count + 1) * sizeof(byte*));
+        owned.Add((nint)vector);
+        for (var i = 0; i < items.Count; i++)
+        {
+            vector[i] = Text(items[i], owned);
+        }
+
+        vector[items.Count] = null;
+        return vector;
+    }
+}

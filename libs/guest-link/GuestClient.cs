@@ -1,0 +1,77 @@
+using System.Buffers.Binary;
+
+namespace Corral.GuestLink;
+
+/// <summary>The operations of one guest. Each is a connection of its own; nothing is kept between them.</summary>
+public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, ReadOnlyMemory<byte> token)
+{
+    /// <summary>Whether it answers.</summary>
+    public Task<GuestResult> PingAsync(CancellationToken cancellationToken) => AskAsync(new GuestRequest { Op = "ping" }, cancellationToken);
+
+    /// <summary>Sets the environment of all commands that follow, and the host's name.</summary>
+    public Task<GuestResult> ConfigureAsync(string hostname, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken) =>
+        AskAsync(new GuestRequest { Op = "configure", Target = hostname, Environment = environment }, cancellationToken);
+
+    /// <summary>Processes and listening ports.</summary>
+    public Task<GuestResult> UsageAsync(CancellationToken cancellationToken) => AskAsync(new GuestRequest { Op = "usage" }, cancellationToken);
+
+    /// <summary>Starts a command: frames of output, then one exit, come from the stream; input, signals and sizes go to it.</summary>
+    public Task<GuestStream> ExecAsync(GuestRequest request, CancellationToken cancellationToken) => OpenAsync(request with { Op = "exec" }, cancellationToken);
+
+    /// <summary>Opens a file: a result with its size, then data frames, then an end frame.</summary>
+    public Task<GuestStream> ReadAsync(string path, long offset, long length, CancellationToken cancellationToken) =>
+        OpenAsync(new GuestRequest { Op = "read", Path = path, Offset = offset, Length = length }, cancellationToken);
+
+    /// <summary>Begins a file: data frames and an end frame go to the stream, then a result comes.</summary>
+    public Task<GuestStream> WriteAsync(string path, int? mode, CancellationToken cancellationToken) =>
+        OpenAsync(new GuestRequest { Op = "write", Path = path, Mode = mode }, cancellationToken);
+
+    /// <summary>What a directory holds, and whether there is more.</summary>
+    public async Task<(IReadOnlyList<GuestEntry> Entries, bool Truncated)> ListAsync(string path, CancellationToken cancellationToken)
+    {
+        await using var stream = await OpenAsync(new GuestRequest { Op = "list", Path = path }, cancellationToken);
+        var entries = new List<GuestEntry>();
+        var truncated = false;
+        while (await stream.ReadAsync(cancellationToken) is (Frame.Result, var payload) && GuestStream.Parse(payload) is { } result)
+        {
+            entries.AddRange(result.Entries);
+            truncated |= result.Truncated;
+        }
+
+        return (entries, truncated);
+    }
+
+    /// <summary>What a path is.</summary>
+    public async Task<GuestEntry> StatAsync(string path, CancellationToken cancellationToken) =>
+        (await AskAsync(new GuestRequest { Op = "stat", Path = path }, cancellationToken)).Entries is [var entry]
+            ? entry
+            : throw new GuestException("lost", "The guest broke the protocol.");
+
+    /// <summary>Makes a directory and those above it.</summary>
+    public Task<GuestResult> MkdirAsync(string path, CancellationToken cancellationToken) => AskAsync(new GuestRequest { Op = "mkdir", Path = path }, cancellationToken);
+
+    /// <summary>Renames.</summary>
+    public Task<GuestResult> MoveAsync(string from, string to, bool overwrite, CancellationToken cancellationToken) =>
+        AskAsync(new GuestRequest { Op = "move", Path = from, Target = to, Flag = overwrite }, cancellationToken);
+
+    /// <summary>Deletes.</summary>
+    public Task<GuestResult> DeleteAsync(string path, bool recursive, CancellationToken cancellationToken) =>
+        AskAsync(new GuestRequest { Op = "delete", Path = path, Flag = recursive }, cancellationToken);
+
+    /// <summary>The payload of a resize frame.</summary>
+    public static byte[] SizeOf(int columns, int rows)
+    {
+        var payload = new byte[4];
+        BinaryPrimitives.WriteUInt16LittleEndian(payload, (ushort)columns);
+        BinaryPrimitives.WriteUInt16LittleEndian(payload.AsSpan(2), (ushort)rows);
+        return payload;
+    }
+
+    private Task<GuestStream> OpenAsync(GuestRequest request, CancellationToken cancellationToken) => GuestStream.OpenAsync(dial, token, request, cancellationToken);
+
+    private async Task<GuestResult> AskAsync(GuestRequest request, CancellationToken cancellationToken)
+    {
+        await using var stream = await OpenAsync(request, cancellationToken);
+        return await stream.ReadResultAsync(cancellationToken);
+    }
+}

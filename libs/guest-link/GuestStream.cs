@@ -1,0 +1,138 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+
+namespace Corral.GuestLink;
+
+/// <summary>One connection to a guest, after its request: frames both ways. Broken by whatever is not a frame.</summary>
+public sealed class GuestStream : IAsyncDisposable
+{
+    private readonly Stream _stream;
+    private readonly byte[] _header = new byte[Frame.HeaderLength];
+
+    private GuestStream(Stream stream) => _stream = stream;
+
+    /// <summary>Proves the token and sends the request.</summary>
+    /// <param name="dial">Opens the connection; the stream owns it from here on.</param>
+    /// <param name="token">The sandbox's token, 32 bytes.</param>
+    /// <param name="request">What is asked.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    public static async Task<GuestStream> OpenAsync(
+        Func<CancellationToken, Task<Stream>> dial, ReadOnlyMemory<byte> token, GuestRequest request, CancellationToken cancellationToken)
+    {
+        var text = JsonSerializer.SerializeToUtf8Bytes(request, GuestJson.Default.GuestRequest);
+        if (text.Length > Frame.MaxRequest)
+        {
+            throw new GuestException("too_large", $"The request is longer than {Frame.MaxRequest} bytes.");
+        }
+
+        var opening = new byte[Frame.TokenLength + sizeof(uint) + text.Length];
+        token.Span.CopyTo(opening);
+        BinaryPrimitives.WriteInt32LittleEndian(opening.AsSpan(Frame.TokenLength), text.Length);
+        text.CopyTo(opening, Frame.TokenLength + sizeof(uint));
+        Stream? stream = null;
+        try
+        {
+            stream = await dial(cancellationToken);
+            await stream.WriteAsync(opening, cancellationToken);
+            return new GuestStream(stream);
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
+        {
+            if (stream is not null)
+            {
+                await stream.DisposeAsync();
+            }
+
+            throw new GuestException("lost", "The guest does not answer.", exception);
+        }
+    }
+
+    /// <summary>The next frame. <c>lost</c> when there is none.</summary>
+    public async Task<(byte Kind, byte[] Payload)> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _stream.ReadExactlyAsync(_header, cancellationToken);
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(_header.AsSpan(1));
+            // Results may be longer than data, but a guest that was taken over gets no more memory out of us than this.
+            if (length > 8 * Frame.MaxPayload)
+            {
+                throw new GuestException("lost", "The guest broke the protocol.");
+            }
+
+            var payload = new byte[length];
+            await _stream.ReadExactlyAsync(payload, cancellationToken);
+            return _header[0] == Frame.Error ? throw ErrorOf(payload) : (_header[0], payload);
+        }
+        catch (IOException exception)
+        {
+            throw new GuestException("lost", "The guest is gone.", exception);
+        }
+    }
+
+    /// <summary>The next frame, which must be a result.</summary>
+    public async Task<GuestResult> ReadResultAsync(CancellationToken cancellationToken)
+    {
+        var (kind, payload) = await ReadAsync(cancellationToken);
+        return kind == Frame.Result && Parse(payload) is { } result ? result : throw new GuestException("lost", "The guest broke the protocol.");
+    }
+
+    /// <summary>Sends a frame; longer payloads than <see cref="Frame.MaxPayload"/> are the caller's to cut.</summary>
+    public async Task WriteAsync(byte kind, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
+    {
+        var frame = new byte[Frame.HeaderLength + payload.Length];
+        frame[0] = kind;
+        BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(1), payload.Length);
+        payload.CopyTo(frame.AsMemory(Frame.HeaderLength));
+        try
+        {
+            await _stream.WriteAsync(frame, cancellationToken);
+        }
+        catch (IOException exception)
+        {
+            throw new GuestException("lost", "The guest is gone.", exception);
+        }
+    }
+
+    /// <summary>Breaks the connection; a command that still runs is killed by it.</summary>
+    public ValueTask DisposeAsync() => _stream.DisposeAsync();
+
+    /// <summary>Reads a result frame's payload.</summary>
+    public static GuestResult? Parse(byte[] payload)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(payload, GuestJson.Default.GuestResult);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads an exit frame's payload; a malformed one is a lost command, never a successful one.</summary>
+    public static GuestExit ParseExit(byte[] payload)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(payload, GuestJson.Default.GuestExit) ?? throw new GuestException("lost", "The guest broke the protocol.");
+        }
+        catch (JsonException exception)
+        {
+            throw new GuestException("lost", "The guest broke the protocol.", exception);
+        }
+    }
+
+    private static GuestException ErrorOf(byte[] payload)
+    {
+        try
+        {
+            var error = JsonSerializer.Deserialize(payload, GuestJson.Default.GuestError);
+            return new GuestException(error?.Code ?? "other", error?.Message ?? "The operation failed.");
+        }
+        catch (JsonException exception)
+        {
+            return new GuestException("lost", "The guest broke the protocol.", exception);
+        }
+    }
+}

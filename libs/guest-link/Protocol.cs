@@ -1,0 +1,130 @@
+using System.Text.Json.Serialization;
+
+namespace Corral.GuestLink;
+
+/// <summary>Kinds of frame. A frame is its kind (1 byte), its length (4 bytes, little endian) and at most <see cref="MaxPayload"/> bytes.</summary>
+public static class Frame
+{
+    /// <summary>The longest payload, in bytes.</summary>
+    public const int MaxPayload = 64 * 1024;
+
+    /// <summary>The longest request, in bytes.</summary>
+    public const int MaxRequest = 512 * 1024;
+
+    /// <summary>Bytes of a frame's kind and length.</summary>
+    public const int HeaderLength = 5;
+
+    /// <summary>Bytes of the token that opens a connection.</summary>
+    public const int TokenLength = 32;
+
+    // From the guest.
+    public const byte Stdout = 1;
+    public const byte Stderr = 2;
+    public const byte Exit = 3;
+    public const byte Error = 4;
+    public const byte Result = 5;
+    public const byte Data = 6;
+
+    // To the guest.
+    public const byte Stdin = 16;
+    public const byte CloseStdin = 17;
+    public const byte Signal = 18;
+    public const byte Resize = 19;
+    public const byte End = 20;
+}
+
+/// <summary>The one request of a connection.</summary>
+public sealed record GuestRequest
+{
+    /// <summary>ping, configure, exec, ports, usage; read, write, list, stat, mkdir, move, delete.</summary>
+    public required string Op { get; init; }
+
+    public string? Path { get; init; }
+
+    public string? Target { get; init; }
+
+    public bool Flag { get; init; }
+
+    public long Offset { get; init; }
+
+    public long Length { get; init; }
+
+    public int? Mode { get; init; }
+
+    /// <summary>A program and its arguments; or, with <see cref="Shell"/>, one shell line.</summary>
+    public IReadOnlyList<string> Command { get; init; } = [];
+
+    public bool Shell { get; init; }
+
+    public bool Root { get; init; }
+
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>0 for none.</summary>
+    public long TimeoutMs { get; init; }
+
+    /// <summary>With both above 0 the command gets a terminal.</summary>
+    public int Columns { get; init; }
+
+    public int Rows { get; init; }
+}
+
+/// <summary>How a command ended.</summary>
+public sealed record GuestExit
+{
+    /// <summary>The exit status; meaningless when a signal ended it.</summary>
+    public int Code { get; init; }
+
+    /// <summary>The signal that ended it, or 0.</summary>
+    public int Signal { get; init; }
+
+    public bool TimedOut { get; init; }
+
+    /// <summary>The kernel killed it for want of memory.</summary>
+    public bool OutOfMemory { get; init; }
+
+    public long DurationMs { get; init; }
+}
+
+/// <summary>An operation that failed inside.</summary>
+/// <param name="Code">not_found, exists, is_directory, not_directory, permission_denied, invalid_path, no_space, not_empty, too_large or other.</param>
+/// <param name="Message">For a person.</param>
+public sealed record GuestError(string Code, string Message);
+
+/// <summary>A file, a directory or a link.</summary>
+/// <param name="Name">The last part of its path.</param>
+/// <param name="Path">Absolute.</param>
+/// <param name="Type">file, directory, symlink or other.</param>
+/// <param name="Size">In bytes.</param>
+/// <param name="Mode">Permission bits.</param>
+/// <param name="ModifiedMs">Epoch milliseconds.</param>
+/// <param name="Target">Where a link points to.</param>
+public sealed record GuestEntry(string Name, string Path, string Type, long Size, int Mode, long ModifiedMs, string? Target);
+
+/// <summary>The answer of an operation; what it does not speak of is absent.</summary>
+public sealed record GuestResult
+{
+    public long Size { get; init; }
+
+    public bool Truncated { get; init; }
+
+    public int Processes { get; init; }
+
+    public IReadOnlyList<int> Ports { get; init; } = [];
+
+    public IReadOnlyList<GuestEntry> Entries { get; init; } = [];
+}
+
+/// <summary>What the guest is started with: a file that only it reads.</summary>
+/// <param name="Listen">Address and port.</param>
+/// <param name="TokenSha256">SHA-256 of the token, in hexadecimal.</param>
+public sealed record GuestSettings(string Listen, string TokenSha256);
+
+/// <summary>The JSON forms, made at compile time.</summary>
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSerializable(typeof(GuestRequest))]
+[JsonSerializable(typeof(GuestExit))]
+[JsonSerializable(typeof(GuestError))]
+[JsonSerializable(typeof(GuestResult))]
+[JsonSerializable(typeof(GuestSettings))]
+public sealed partial class GuestJson : JsonSerializerContext;

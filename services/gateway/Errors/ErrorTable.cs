@@ -1,0 +1,80 @@
+using Corral.Gateway.Transcoding;
+using Corral.Hosting;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+
+namespace Corral.Gateway.Errors;
+
+/// <summary>An error as HTTP callers see it.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Message">For a person.</param>
+/// <param name="Code">The stable code, where the dialect has one.</param>
+/// <param name="Facts">What belongs to it, such as <c>limit</c> and <c>currentPlan</c>.</param>
+/// <param name="RetryAfter">When to come back, if that is known.</param>
+/// <param name="Fields">The fields that are wrong.</param>
+internal sealed record ApiError(
+    int Status,
+    string Message,
+    string? Code = null,
+    IReadOnlyDictionary<string, string>? Facts = null,
+    TimeSpan? RetryAfter = null,
+    IReadOnlyList<FieldViolation>? Fields = null);
+
+/// <summary>From a canonical code and a reason to what HTTP callers see. Nothing internal passes.</summary>
+internal static class ErrorTable
+{
+    private const string Fault = "Internal server error";
+    private static readonly TimeSpan DefaultRetry = TimeSpan.FromSeconds(1);
+
+    public static ApiError From(RpcException exception, MessageDescriptor? request = null) => From(RpcErrors.Read(exception), request);
+
+    public static ApiError From(RpcErrorInfo error, MessageDescriptor? request = null)
+    {
+        var status = StatusOf(error);
+        var message = status == StatusCodes.Status500InternalServerError ? Fault : MessageOf(error, request);
+        var retry = status == StatusCodes.Status503ServiceUnavailable ? error.RetryAfter ?? DefaultRetry : error.RetryAfter;
+        return new ApiError(status, message, CodeOf(error), error.Metadata, retry, error.Violations);
+    }
+
+    private static int StatusOf(RpcErrorInfo error) => (error.Code, error.Reason) switch
+    {
+        (_, "FILE_TOO_LARGE") => StatusCodes.Status413PayloadTooLarge,
+        (_, "NO_SPACE") => StatusCodes.Status507InsufficientStorage,
+        (_, "IDEMPOTENCY_CONFLICT") => StatusCodes.Status422UnprocessableEntity,
+        (StatusCode.InvalidArgument or StatusCode.OutOfRange, _) => StatusCodes.Status400BadRequest,
+        (StatusCode.Unauthenticated, _) => StatusCodes.Status401Unauthorized,
+        (StatusCode.PermissionDenied, _) => StatusCodes.Status403Forbidden,
+        (StatusCode.NotFound, _) => StatusCodes.Status404NotFound,
+        (StatusCode.AlreadyExists or StatusCode.FailedPrecondition or StatusCode.Aborted, _) => StatusCodes.Status409Conflict,
+        (StatusCode.ResourceExhausted, _) => StatusCodes.Status429TooManyRequests,
+        (StatusCode.Unimplemented, _) => StatusCodes.Status404NotFound,
+        (StatusCode.Unavailable, _) => StatusCodes.Status503ServiceUnavailable,
+        (StatusCode.DeadlineExceeded, _) => StatusCodes.Status504GatewayTimeout,
+        (StatusCode.Cancelled, _) => StatusCodes.Status499ClientClosedRequest,
+        _ => StatusCodes.Status500InternalServerError,
+    };
+
+    private static string MessageOf(RpcErrorInfo error, MessageDescriptor? request)
+    {
+        if (error.Code == StatusCode.Unavailable && error.Reason.Length == 0)
+        {
+            return "The service is unavailable. Try again shortly.";
+        }
+
+        if (error is not { Reason: "INVALID_ARGUMENT", Violations: [var first, ..] })
+        {
+            return error.Message;
+        }
+
+        // Services speak of their contract's fields; callers know the dialect's.
+        var head = first.Field.Split('.')[0];
+        var name = request is null ? JsonField.Camel(head) : MessageShape.Of(request).JsonName(head);
+        return $"Invalid {name}{first.Field[head.Length..]}: {first.Description}";
+    }
+
+    private static string? CodeOf(RpcErrorInfo error) => error.Reason switch
+    {
+        "" or "INTERNAL" or "INVALID_ARGUMENT" => null,
+        var reason => reason,
+    };
+}

@@ -1,0 +1,104 @@
+using Route = Corral.Gateway.Routing.Route;
+using System.Collections.Frozen;
+using System.Globalization;
+using Corral.Dialect.V1;
+using Corral.Gateway.Routing;
+using Corral.Gateway.Security;
+using Corral.Hosting;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Corral.Gateway.Native;
+
+/// <summary>Passes native gRPC calls on, byte for byte, to whoever answers them.</summary>
+/// <remarks>1 method, 2 caller, 3 scope, 4 destination by field 1 of the first message, 5 forward. Only the public services' methods pass.</remarks>
+internal sealed class NativeProxy(Authenticator authenticator, SandboxLocator locator, IHttpForwarder forwarder, NativeChannels channels, IConfiguration configuration)
+{
+    private static readonly FrozenDictionary<string, MethodDescriptor> Methods =
+        RouteTable.Services.SelectMany(s => s.Methods).ToFrozenDictionary(m => $"/{m.Service.FullName}/{m.Name}", StringComparer.Ordinal);
+
+    private static readonly ForwarderRequestConfig Forwarding = new()
+    {
+        ActivityTimeout = TimeSpan.FromHours(3),
+        Version = new Version(2, 0),
+        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+    };
+
+    private readonly string _sessions = configuration.ServiceAddress("sessions");
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        try
+        {
+            // 1
+            if (!Methods.TryGetValue(context.Request.Path, out var method))
+            {
+                throw new RpcException(new Status(StatusCode.Unimplemented, "There is no such method."));
+            }
+
+            // 2
+            var caller = await authenticator.AuthenticateAsync(context.Request.Headers, context.TraceIdentifier)
+                ?? throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key");
+
+            // 3
+            if (!caller.May(ScopeOf(method)))
+            {
+                throw RpcErrors.PermissionDenied("PERMISSION_DENIED", "Insufficient permissions");
+            }
+
+            // 4
+            var address = Route.IsOnNode(method.Service) ? await NodeAsync(context, caller) : _sessions;
+
+            // 5
+            await forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity));
+        }
+        catch (RpcException exception) when (!context.Response.HasStarted)
+        {
+            Refuse(context, exception);
+        }
+    }
+
+    private async Task<string> NodeAsync(HttpContext context, Caller caller)
+    {
+        var id = await FirstFrame.SandboxIdAsync(context.Request.BodyReader, context.RequestAborted)
+            ?? throw RpcErrors.InvalidArgument("sandbox_id", "the first message is not a readable gRPC message");
+        return await locator.FindAsync(caller.Identity, id);
+    }
+
+    private static string ScopeOf(MethodDescriptor method) =>
+        method.GetOptions()?.GetExtension(DialectExtensions.Call)?.Scope is { Length: > 0 } scope ? scope : "sandbox_sessions:exec";
+
+    // A trailers-only answer: the status stands in the headers.
+    private static void Refuse(HttpContext context, RpcException exception)
+    {
+        context.Response.StatusCode = StatusCodes.Status200OK;
+        context.Response.ContentType = "application/grpc";
+        context.Response.Headers["grpc-status"] = ((int)exception.StatusCode).ToString(CultureInfo.InvariantCulture);
+        context.Response.Headers["grpc-message"] = Uri.EscapeDataString(exception.Status.Detail);
+        if (exception.Trailers.GetValueBytes(RpcErrors.DetailsTrailer) is { } details)
+        {
+            context.Response.Headers[RpcErrors.DetailsTrailer] = Convert.ToBase64String(details).TrimEnd('=');
+        }
+    }
+
+    /// <summary>Says who calls, in place of whatever the client says of that.</summary>
+    private sealed class CallerTransformer(CallerIdentity caller) : HttpTransformer
+    {
+        public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        {
+            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+            foreach (var name in httpContext.Request.Headers.Keys.Where(n => n.StartsWith("corral-", StringComparison.OrdinalIgnoreCase)))
+            {
+                proxyRequest.Headers.Remove(name);
+            }
+
+            proxyRequest.Headers.Authorization = null;
+            proxyRequest.Headers.Remove("leap0-authorization");
+            foreach (var entry in caller.ToMetadata())
+            {
+                proxyRequest.Headers.TryAddWithoutValidation(entry.Key, entry.Value);
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
+using Corral.Dialect.V1;
+using Google.Api;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+
+namespace Corral.Gateway.Routing;
+
+/// <summary>One public RPC and how JSON callers reach it, read from its annotations.</summary>
+internal sealed class Route
+{
+    private static readonly Marshaller<byte[]> Bytes = new(static bytes => bytes, static bytes => bytes);
+
+    public Route(MethodDescriptor method, HttpRule rule)
+    {
+        Descriptor = method;
+        Call = method.GetOptions().GetExtension(DialectExtensions.Call) ?? throw new InvalidOperationException($"{method.FullName} has no corral.dialect.v1.call.");
+        (Verb, Path) = rule.PatternCase switch
+        {
+            HttpRule.PatternOneofCase.Get => (HttpMethods.Get, rule.Get),
+            HttpRule.PatternOneofCase.Post => (HttpMethods.Post, rule.Post),
+            HttpRule.PatternOneofCase.Put => (HttpMethods.Put, rule.Put),
+            HttpRule.PatternOneofCase.Delete => (HttpMethods.Delete, rule.Delete),
+            HttpRule.PatternOneofCase.Patch => (HttpMethods.Patch, rule.Patch),
+            _ => throw new InvalidOperationException($"{method.FullName} has no verb."),
+        };
+        HasBody = rule.Body == "*";
+        ResponseField = rule.ResponseBody.Length > 0 ? method.OutputType.FindFieldByName(rule.ResponseBody) : null;
+        IsSandboxScoped = method.InputType.FindFieldByNumber(1) is { Name: "sandbox_id" };
+        RunsOnNode = IsOnNode(method.Service);
+        Method = new Method<byte[], byte[]>(
+            method.IsServerStreaming ? MethodType.ServerStreaming : MethodType.Unary, method.Service.FullName, method.Name, Bytes, Bytes);
+    }
+
+    public MethodDescriptor Descriptor { get; }
+
+    public Call Call { get; }
+
+    public string Verb { get; }
+
+    public string Path { get; }
+
+    public bool HasBody { get; }
+
+    public FieldDescriptor? ResponseField { get; }
+
+    public bool IsSandboxScoped { get; }
+
+    public bool RunsOnNode { get; }
+
+    public Method<byte[], byte[]> Method { get; }
+
+    public bool IsStream => Descriptor.IsServerStreaming;
+
+    /// <summary>Commands and files are the node's; everything else is answered by sessions.</summary>
+    public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "FileService";
+
+    public string SandboxId(IMessage request) => (string)Descriptor.InputType.FindFieldByNumber(1).Accessor.GetValue(request);
+}

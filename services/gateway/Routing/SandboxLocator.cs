@@ -1,0 +1,39 @@
+using System.Collections.Concurrent;
+using Corral.Hosting;
+using Corral.Sessions.V1;
+using Grpc.Core;
+
+namespace Corral.Gateway.Routing;
+
+/// <summary>Finds the node of a sandbox. Kept for at most a second, by organisation: nobody learns of another's.</summary>
+internal sealed class SandboxLocator(AccessService.AccessServiceClient access, TimeProvider clock)
+{
+    private const int MaxCached = 10_000;
+    private static readonly TimeSpan Kept = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<(string, string), (string Address, long Since)> _cache = new();
+
+    /// <summary>The node-agent's address. Throws the error of sessions: not found, or not ready.</summary>
+    public async Task<string> FindAsync(CallerIdentity caller, string sandboxId)
+    {
+        var key = (caller.OrganizationId, sandboxId);
+        if (_cache.TryGetValue(key, out var cached) && clock.GetElapsedTime(cached.Since) < Kept)
+        {
+            return cached.Address;
+        }
+
+        var options = new CallOptions(caller.ToMetadata(), clock.GetUtcNow().UtcDateTime + Patience);
+        var found = await access.LocateAsync(new LocateRequest { SandboxId = sandboxId }, options);
+        if (_cache.Count >= MaxCached)
+        {
+            _cache.Clear();
+        }
+
+        _cache[key] = (found.NodeAddress, clock.GetTimestamp());
+        return found.NodeAddress;
+    }
+
+    /// <summary>Forgets a sandbox whose node said that it is not there.</summary>
+    public void Forget(CallerIdentity caller, string sandboxId) => _cache.TryRemove((caller.OrganizationId, sandboxId), out _);
+}

@@ -1,0 +1,28 @@
+using Corral.Dialect.V1;
+using Google.Protobuf.Reflection;
+
+namespace Corral.Gateway.Transcoding;
+
+/// <summary>A field of a message, as the boxes dialect shows it.</summary>
+internal sealed class JsonField
+{
+    public JsonField(FieldDescriptor descriptor)
+    {
+        Descriptor = descriptor;
+        Options = descriptor.GetOptions()?.GetExtension(DialectExtensions.Field) ?? new Field();
+        Name = Options.Boxes.Length > 0 ? Options.Boxes : Camel(descriptor.Name);
+    }
+
+    public FieldDescriptor Descriptor { get; }
+
+    public Field Options { get; }
+
+    public string Name { get; }
+
+    public static string Camel(string name)
+    {
+
+        var parts = name.Split('_');
+        return parts[0] + string.Concat(parts.Skip(1).Where(p => p.Length > 0).Select(p => char.ToUpperInvariant(p[0]) + p[1..]));
+    }
+}

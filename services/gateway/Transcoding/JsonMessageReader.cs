@@ -1,0 +1,227 @@
+using System.Collections;
+using System.Text;
+using System.Text.Json;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Corral.Gateway.Transcoding;
+
+/// <summary>Turns a JSON body or a query into a request message, strictly: whatever does not fit is refused by name.</summary>
+internal static class JsonMessageReader
+{
+    private const int MaxDepth = 64;
+
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = MaxDepth };
+
+    public static IMessage ReadBody(MessageDescriptor descriptor, ReadOnlyMemory<byte> body)
+    {
+        var message = Create(descriptor);
+        if (body.Length == 0)
+        {
+            return message;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(body, Strict);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw new RequestException("The body must be a JSON object");
+            }
+
+            ReadObject(message, document.RootElement, "");
+            return message;
+        }
+        catch (JsonException)
+        {
+            throw new RequestException("The body is not valid JSON");
+        }
+        catch (InvalidOperationException)
+        {
+            // A string that is not valid Unicode.
+            throw new RequestException("The body is not valid JSON");
+        }
+    }
+
+    public static IMessage ReadQuery(MessageDescriptor descriptor, IQueryCollection query, Func<string, bool> known)
+    {
+        var message = Create(descriptor);
+        var shape = MessageShape.Of(descriptor);
+        foreach (var (name, values) in query)
+        {
+            if (!shape.ByName.TryGetValue(name, out var field))
+            {
+                if (known(name))
+                {
+                    continue;
+                }
+
+                throw new RequestException($"Unknown query parameter: {name}");
+            }
+
+            if (values.Count != 1)
+            {
+                throw new RequestException($"{name} must be given once");
+            }
+
+            field.Descriptor.Accessor.SetValue(message, ReadText(field, values[0] ?? ""));
+        }
+
+        return message;
+    }
+
+    private static IMessage Create(MessageDescriptor descriptor) => descriptor.Parser.ParseFrom(ByteString.Empty);
+
+    private static void ReadObject(IMessage message, JsonElement json, string path)
+    {
+        var shape = MessageShape.Of(message.Descriptor);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var property in json.EnumerateObject())
+        {
+            if (!seen.Add(property.Name))
+            {
+                throw new RequestException($"{path}{property.Name} is given twice");
+            }
+
+            var (target, field) = Find(message, shape, property.Name) ?? throw new RequestException($"Unknown field: {path}{property.Name}");
+            if (property.Value.ValueKind != JsonValueKind.Null)
+            {
+                Set(target, field, property.Value, path + property.Name);
+            }
+        }
+
+        DecodeBase64(message, shape, path);
+    }
+
+    private static (IMessage, JsonField)? Find(IMessage message, MessageShape shape, string name)
+    {
+        if (shape.ByName.TryGetValue(name, out var field))
+        {
+            return (message, field);
+        }
+
+        foreach (var inline in shape.Inline)
+        {
+            var inner = (IMessage?)inline.Descriptor.Accessor.GetValue(message) ?? Create(inline.Descriptor.MessageType);
+            inline.Descriptor.Accessor.SetValue(message, inner);
+            if (Find(inner, MessageShape.Of(inner.Descriptor), name) is { } found)
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
+
+    private static void Set(IMessage message, JsonField field, JsonElement json, string path)
+    {
+        var descriptor = field.Descriptor;
+        if (descriptor.IsMap)
+        {
+            ReadMap((IDictionary)descriptor.Accessor.GetValue(message), descriptor, json, path);
+        }
+        else if (descriptor.IsRepeated)
+        {
+            var list = (IList)descriptor.Accessor.GetValue(message);
+            foreach (var item in Expect(json, JsonValueKind.Array, path, "an array").EnumerateArray())
+            {
+                list.Add(ReadValue(descriptor, item, $"{path}[{list.Count}]"));
+            }
+        }
+        else
+        {
+            descriptor.Accessor.SetValue(message, ReadValue(descriptor, json, path));
+        }
+    }
+
+    private static void ReadMap(IDictionary map, FieldDescriptor descriptor, JsonElement json, string path)
+    {
+        var value = descriptor.MessageType.FindFieldByNumber(2);
+        foreach (var property in Expect(json, JsonValueKind.Object, path, "an object").EnumerateObject())
+        {
+            if (map.Contains(property.Name))
+            {
+                throw new RequestException($"{path}.{property.Name} is given twice");
+            }
+
+            map[property.Name] = ReadValue(value, property.Value, $"{path}.{property.Name}");
+        }
+    }
+
+    private static object ReadValue(FieldDescriptor field, JsonElement json, string path)
+    {
+        switch (field.FieldType)
+        {
+            case FieldType.String:
+                return Expect(json, JsonValueKind.String, path, "a string").GetString()!;
+            case FieldType.Bytes:
+                return ByteString.CopyFromUtf8(Expect(json, JsonValueKind.String, path, "a string").GetString()!);
+            case FieldType.Bool:
+                return json.ValueKind is JsonValueKind.True or JsonValueKind.False ? json.GetBoolean() : throw Wrong(path, "true or false");
+            case FieldType.Int32:
+                return json.ValueKind == JsonValueKind.Number && json.TryGetInt32(out var small) ? small : throw Wrong(path, "a whole number");
+            case FieldType.Int64:
+                return json.ValueKind == JsonValueKind.Number && json.TryGetInt64(out var large) ? large : throw Wrong(path, "a whole number");
+            case FieldType.Double:
+                return json.ValueKind == JsonValueKind.Number && json.TryGetDouble(out var real) && double.IsFinite(real) ? real : throw Wrong(path, "a number");
+            case FieldType.Message:
+                var inner = Create(field.MessageType);
+                ReadObject(inner, Expect(json, JsonValueKind.Object, path, "an object"), path + ".");
+                return inner;
+            default:
+                throw Wrong(path, "absent: it cannot be set");
+        }
+    }
+
+    // A query knows only text.
+    private static object ReadText(JsonField field, string text)
+    {
+        switch (field.Descriptor.FieldType)
+        {
+            case FieldType.String:
+                return text;
+            case FieldType.Bool:
+                return text is "true" or "false" ? text == "true" : throw Wrong(field.Name, "true or false");
+            case FieldType.Int32:
+                return int.TryParse(text, System.Globalization.NumberStyles.AllowLeadingSign, System.Globalization.CultureInfo.InvariantCulture, out var small) ? small : throw Wrong(field.Name, "a whole number");
+            case FieldType.Int64:
+                return long.TryParse(text, System.Globalization.NumberStyles.AllowLeadingSign, System.Globalization.CultureInfo.InvariantCulture, out var large) ? large : throw Wrong(field.Name, "a whole number");
+            default:
+                throw Wrong(field.Name, "absent: it cannot be set in a query");
+        }
+    }
+
+    // Bytes whose sibling says "base64" were read as text so far.
+    private static void DecodeBase64(IMessage message, MessageShape shape, string path)
+    {
+        foreach (var field in shape.Fields.Where(f => f.Options.EncodingField.Length > 0))
+        {
+            var encoding = (string)shape.Descriptor.FindFieldByName(field.Options.EncodingField).Accessor.GetValue(message);
+            switch (encoding)
+            {
+                case "" or "utf-8":
+                    break;
+                case "base64":
+                    try
+                    {
+                        var text = ((ByteString)field.Descriptor.Accessor.GetValue(message)).ToStringUtf8();
+                        field.Descriptor.Accessor.SetValue(message, ByteString.CopyFrom(Convert.FromBase64String(text)));
+                    }
+                    catch (FormatException)
+                    {
+                        throw Wrong(path + field.Name, "valid base64");
+                    }
+
+                    break;
+                default:
+                    throw Wrong(path + "encoding", "one of: utf-8, base64");
+            }
+        }
+    }
+
+    private static JsonElement Expect(JsonElement json, JsonValueKind kind, string path, string what) =>
+        json.ValueKind == kind ? json : throw Wrong(path, what);
+
+    private static RequestException Wrong(string path, string what) => new($"Invalid {path}: must be {what}");
+}

@@ -1,0 +1,48 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using Google.Protobuf.Reflection;
+
+namespace Corral.Gateway.Transcoding;
+
+/// <summary>A message's fields by their JSON names: read once from its descriptor.</summary>
+internal sealed class MessageShape
+{
+    private static readonly ConcurrentDictionary<MessageDescriptor, MessageShape> Shapes = new();
+
+    private MessageShape(MessageDescriptor descriptor)
+    {
+        Descriptor = descriptor;
+        Fields = [.. descriptor.Fields.InDeclarationOrder().Select(f => new JsonField(f)).Where(f => !f.Options.Hidden)];
+        ByName = Fields.Where(f => !f.Options.Inline).ToFrozenDictionary(f => f.Name, StringComparer.Ordinal);
+        Inline = [.. Fields.Where(f => f.Options.Inline)];
+    }
+
+    public MessageDescriptor Descriptor { get; }
+
+    public IReadOnlyList<JsonField> Fields { get; }
+
+    public FrozenDictionary<string, JsonField> ByName { get; }
+
+    public IReadOnlyList<JsonField> Inline { get; }
+
+    public static MessageShape Of(MessageDescriptor descriptor) => Shapes.GetOrAdd(descriptor, static d => new MessageShape(d));
+
+    /// <summary>The JSON name of a field that a service names in the contract's words, such as <c>max_duration_ms</c>.</summary>
+    public string JsonName(string contractName)
+    {
+        foreach (var field in Fields)
+        {
+            if (field.Descriptor.Name == contractName)
+            {
+                return field.Name;
+            }
+
+            if (field.Options.Inline && Of(field.Descriptor.MessageType).Fields.Any(f => f.Descriptor.Name == contractName))
+            {
+                return Of(field.Descriptor.MessageType).JsonName(contractName);
+            }
+        }
+
+        return JsonField.Camel(contractName);
+    }
+}
