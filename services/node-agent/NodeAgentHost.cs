@@ -1,4 +1,5 @@
 using Corral.Hosting;
+using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Grpc;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Host.Cgroups;
@@ -20,6 +21,8 @@ internal static class NodeAgentHost
         builder.Services.AddCorralClient<Scheduler.V1.NodeRegistryService.NodeRegistryServiceClient>("scheduler");
         builder.Services.AddCorralClient<Sessions.V1.NodeReportService.NodeReportServiceClient>("sessions");
         builder.Services.AddSingleton<NodeGrpcService>();
+        builder.Services.AddSingleton<ExecGrpcService>();
+        builder.Services.AddSingleton<FileGrpcService>();
         builder.Services.AddHostedService<SchedulerLink>();
         builder.Services.AddHostedService<SessionsLink>();
     }
@@ -28,6 +31,8 @@ internal static class NodeAgentHost
     {
         app.MapCorral(Node.V1.NodeService.Descriptor, Api.V1.ExecService.Descriptor, Api.V1.FileService.Descriptor);
         app.MapGrpcService<NodeGrpcService>();
+        app.MapGrpcService<ExecGrpcService>();
+        app.MapGrpcService<FileGrpcService>();
     }
 
     /// <summary>Ends everything and leaves nothing: for an instance that is taken down for good. The node-agent must not be running.</summary>
@@ -59,6 +64,7 @@ internal static class NodeAgentHost
         services.AddSingleton<NodeTelemetry>();
         services.AddSingleton<DeathWatch>();
         services.AddSingleton<GateDialer>();
+        services.AddSingleton<GuestConnection>();
         services.AddSingleton(provider => OpenCgroups(provider.GetRequiredService<NodePaths>(), provider.GetRequiredService<NodeOptions>()));
         services.AddSingleton(provider => StoragePools.Open(
             provider.GetRequiredService<NodePaths>(), provider.GetRequiredService<NodeOptions>(), provider.GetRequiredService<ILogger<NodePaths>>()));
@@ -83,6 +89,8 @@ internal static class NodeAgentHost
         services.AddSingleton<SandboxTable>();
         services.AddSingleton<Recovery>();
         services.AddSingleton<UsageReader>();
+        services.AddSingleton<CommandRunner>();
+        services.AddSingleton<CodeRunner>();
         services.AddSingleton<WarmPool>();
         services.AddHostedService<NodeStart>();
         services.AddHostedService(provider => provider.GetRequiredService<WarmPool>());

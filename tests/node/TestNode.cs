@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
+using System.Text;
+using Corral.Api.V1;
+using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Host;
-using Corral.NodeAgent.Networks;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
 using Microsoft.Extensions.DependencyInjection;
@@ -53,11 +55,23 @@ internal sealed class TestNode : IAsyncDisposable
         return outcome is StartOutcome.Running ? Table.Find(order.SandboxId)! : throw new InvalidOperationException($"The sandbox does not run: {outcome}");
     }
 
-    /// <summary>Runs a shell line as the sandbox's root.</summary>
-    public Task<string> ShAsync(Box box, string line) => StandInConnector.RunAsync(Get<GateDialer>(), box, line, asUser: false);
+    /// <summary>Runs a shell line as the sandbox's root, and answers all that it wrote.</summary>
+    public Task<string> ShAsync(Box box, string line) => ShAsync(box, line, "root");
 
     /// <summary>Runs a shell line as uid 1000.</summary>
-    public Task<string> UserShAsync(Box box, string line) => StandInConnector.RunAsync(Get<GateDialer>(), box, line, asUser: true);
+    public Task<string> UserShAsync(Box box, string line) => ShAsync(box, line, "user");
+
+    private async Task<string> ShAsync(Box box, string line, string user)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var text = new MemoryStream();
+        await Get<CommandRunner>().RunAsync(box, CommandSpec.Of(new RunRequest { Command = line, User = user }), (_, piece) =>
+        {
+            text.Write(piece);
+            return ValueTask.CompletedTask;
+        }, patience.Token);
+        return Encoding.UTF8.GetString(text.ToArray()).Trim();
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -74,7 +88,6 @@ internal sealed class TestNode : IAsyncDisposable
         var services = new ServiceCollection();
         services.AddLogging(logging => logging.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning));
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton<IGuestConnector, StandInConnector>();
         services.Configure<NodeOptions>(options =>
         {
             options.PoolBytes = 1L << 30;

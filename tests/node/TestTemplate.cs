@@ -1,9 +1,10 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Corral.NodeAgent.Host;
 
 namespace Corral.NodeAgent.Tests;
 
-/// <summary>A small Debian as template, and the stand-in for the guest: made once, kept beside the test program.</summary>
+/// <summary>A small Debian as template, and the guest: made once, kept beside the test program.</summary>
 internal static class TestTemplate
 {
     public static readonly string Directory = Path.Combine(AppContext.BaseDirectory, "template");
@@ -12,6 +13,9 @@ internal static class TestTemplate
 
     /// <summary>The directory to use as CORRAL_TEMPLATES; it has one template, <c>base</c>.</summary>
     public static string Home => Made.Value;
+
+    /// <summary>The guest's program.</summary>
+    public static string GuestBinary { get; private set; } = "";
 
     private static string Make()
     {
@@ -25,10 +29,21 @@ internal static class TestTemplate
             System.IO.Directory.Move(fresh, root);
         }
 
-        var guest = Path.Combine(Directory, "guest");
-        HostProcess.Require(HostProcess.Locate("clang"), ["-O1", "-static", "-o", guest, Path.Combine(AppContext.BaseDirectory, "stand-in-guest.c")]);
+        var guest = GuestBinary = Guest();
         Describe(Directory, "base", "one", root, guest);
         return Directory;
+    }
+
+    /// <summary>The guest that CORRAL_TEST_GUEST names, or one built from this repository.</summary>
+    public static string Guest()
+    {
+        if (Environment.GetEnvironmentVariable("CORRAL_TEST_GUEST") is { Length: > 0 } given) return given;
+        var repository = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(repository.FullName, "guest", "publish.sh"))) repository = repository.Parent ?? throw new InvalidOperationException("The repository was not found above the tests.");
+        var directory = Path.Combine(Directory, "guest-program");
+        using var publish = Process.Start(Path.Combine(repository.FullName, "guest", "publish.sh"), directory);
+        publish.WaitForExit();
+        return publish.ExitCode == 0 ? Path.Combine(directory, "corral-guest") : throw new InvalidOperationException("guest/publish.sh failed.");
     }
 
     public static void Describe(string directory, string name, string digest, string root, string guest) =>

@@ -47,7 +47,7 @@ public sealed class WarmPoolTests
     {
         RequiredHost.Check("runc");
         var templates = Directory.CreateTempSubdirectory("corral-templates").FullName;
-        var (root, guest) = (Path.Combine(TestTemplate.Home, "root"), Path.Combine(TestTemplate.Home, "guest"));
+        var (root, guest) = (Path.Combine(TestTemplate.Home, "root"), TestTemplate.GuestBinary);
         TestTemplate.Describe(templates, "base", "old", root, guest);
         await using var node = await TestNode.StartAsync(templates: templates);
         await WarmAsync(node, "runc", 1);

@@ -1,20 +1,29 @@
+using Corral.GuestLink;
 using Corral.NodeAgent.Networks;
 
 namespace Corral.NodeAgent.Sandboxes;
 
 /// <summary>A box whose guest answers.</summary>
-internal sealed class Box(BoxRecord record, BoxNetwork network, IGuest guest)
+internal sealed class Box : IDisposable
 {
     private readonly TaskCompletionSource<BoxDeath> _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _gone = new();
     private int _running;
+
+    public Box(BoxRecord record, BoxNetwork network, GuestConnection guests)
+    {
+        Record = record;
+        Network = network;
+        Guest = guests.Open(network, record.Token, _gone.Token);
+    }
 
     public string Name => Record.Box;
 
-    public BoxRecord Record { get; private set; } = record;
+    public BoxRecord Record { get; private set; }
 
-    public BoxNetwork Network => network;
+    public BoxNetwork Network { get; }
 
-    public IGuest Guest => guest;
+    public GuestClient Guest { get; }
 
     /// <summary>Completes when its first process is gone, whoever ended it.</summary>
     public Task<BoxDeath> Died => _died.Task;
@@ -28,7 +37,13 @@ internal sealed class Box(BoxRecord record, BoxNetwork network, IGuest guest)
 
     public void Change(BoxRecord record) => Record = record;
 
-    public void TellDied(BoxDeath death) => _died.TrySetResult(death);
+    /// <summary>Breaks every connection to the guest, too.</summary>
+    public void TellDied(BoxDeath death)
+    {
+        if (_died.TrySetResult(death)) _ = _gone.CancelAsync();
+    }
+
+    public void Dispose() => _gone.Dispose();
 
     /// <summary>Counts a command until the answer is disposed; <paramref name="changed"/> is told of each change.</summary>
     public IDisposable BeginCommand(Action changed)

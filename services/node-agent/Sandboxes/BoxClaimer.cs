@@ -42,7 +42,7 @@ internal sealed partial class BoxClaimer(
             {
                 var environment = new Dictionary<string, string>(template.Environment);
                 foreach (var (name, value) in order.Environment) environment[name] = value;
-                await box.Guest.ConfigureAsync(order.SandboxId, environment, cancellationToken);
+                await box.Guest.ConfigureAsync("", environment, cancellationToken);
             }
 
             box.Change(box.Record with

@@ -20,7 +20,6 @@ internal sealed class BoxRemover(
     {
         box.DeathWatch?.Dispose();
         box.TellDied(BoxDeath.Exited);
-        await box.Guest.DisposeAsync();
         box.Network.Dispose();
         await RemoveAsync(box.Record);
     }

@@ -20,7 +20,7 @@ internal sealed record BoxOrder(Template Template, IContainerRuntime Runtime, Bo
 /// <summary>Starts boxes. What it made of one that could not be started is removed before the caller is told.</summary>
 internal sealed class BoxStarter(
     NodePaths paths, NodeOptions options, Journal journal, ICgroups cgroups, IStoragePool storage, NetworkPool networks, BoxView view,
-    GateDialer dialer, IGuestConnector guests, BoxRemover remover, DeathWatch deaths, NodeTelemetry telemetry, TimeProvider clock) : IDisposable
+    GuestConnection guests, BoxRemover remover, DeathWatch deaths, NodeTelemetry telemetry, TimeProvider clock) : IDisposable
 {
     private const long KernelMemory = 128 << 20;
     private readonly SemaphoreSlim _starting = new(options.ConcurrentStarts > 0 ? options.ConcurrentStarts : 2 * Environment.ProcessorCount);
@@ -41,8 +41,12 @@ internal sealed class BoxStarter(
     }
 
     /// <summary>Connects to the guest of a box that runs already.</summary>
-    public async Task<Box> AdoptAsync(BoxRecord record, BoxNetwork network, CancellationToken cancellationToken) =>
-        Watched(new Box(record, network, await ConnectAsync(network, record.Token, cancellationToken)));
+    public async Task<Box> AdoptAsync(BoxRecord record, BoxNetwork network, CancellationToken cancellationToken)
+    {
+        var box = new Box(record, network, guests);
+        await guests.WaitAsync(box.Guest, cancellationToken);
+        return Watched(box);
+    }
 
     public void Dispose() => _starting.Dispose();
 
@@ -69,10 +73,10 @@ internal sealed class BoxStarter(
             record = record with { Network = network.Name };
             durable = journal.WriteAsync(record);
             record = await LaunchAsync(record, order, network, cancellationToken);
-            IGuest guest;
-            using (telemetry.Begin("start.guest")) guest = await ConnectAsync(network, record.Token, cancellationToken);
+            var box = new Box(record, network, guests);
+            using (telemetry.Begin("start.guest")) await guests.WaitAsync(box.Guest, cancellationToken);
             await durable;
-            return Watched(new Box(record, network, guest));
+            return Watched(box);
         }
         catch
         {
@@ -89,6 +93,7 @@ internal sealed class BoxStarter(
         var box = record.Box;
         WritableLayer layer;
         using (telemetry.Begin("start.storage")) layer = storage.Create(box, order.Limits.DiskBytes, flavour.FirstId);
+        GuestConnection.WriteSettings(layer, record.Token, flavour.FirstId);
         string lower;
         using (telemetry.Begin("start.bundle"))
         {
@@ -129,8 +134,8 @@ internal sealed class BoxStarter(
             Box = record.Box,
             Root = paths.Root,
             GuestBinary = GuestBinaryOf(order.Template),
-            GuestArguments = guests.Arguments(record.Token),
-            GuestEnvironment = guests.Environment(record.Token),
+            GuestArguments = [GuestConnection.SettingsPath],
+            GuestEnvironment = [],
             Limits = order.Limits,
         }, order.Runtime.Flavour);
     }
@@ -139,9 +144,6 @@ internal sealed class BoxStarter(
         new[] { template.Guest, options.GuestBinary, Path.Combine(AppContext.BaseDirectory, "corral-guest"), Path.Combine(paths.Home, "../services/guest/corral-guest") }
             .FirstOrDefault(path => path is { Length: > 0 } && File.Exists(path))
         ?? throw new HostException("There is no corral-guest: build it, or name it in Node:GuestBinary.");
-
-    private Task<IGuest> ConnectAsync(BoxNetwork network, string token, CancellationToken cancellationToken) =>
-        guests.ConnectAsync(cancel => dialer.DialAsync(network, guests.Port, cancel), token, cancellationToken);
 
     private Box Watched(Box box)
     {

@@ -12,7 +12,9 @@ internal sealed class UsageReader(ICgroups cgroups, IStoragePool storage)
 {
     public async Task<BoxUsage> ReadAsync(Box box, CancellationToken cancellationToken)
     {
-        var ports = await box.Guest.PortsAsync(cancellationToken);
-        return new BoxUsage(cgroups.Usage(box.Name), storage.Used(box.Name), box.Record.Limits, storage.HasQuota, ports);
+        var inside = await box.Guest.UsageAsync(cancellationToken);
+        // Of gVisor, the host sees threads of its own; the guest counts the tenant's in both.
+        var used = cgroups.Usage(box.Name) with { Processes = inside.Processes };
+        return new BoxUsage(used, storage.Used(box.Name), box.Record.Limits, storage.HasQuota, [.. inside.Ports.Where(port => port != GuestConnection.Port)]);
     }
 }

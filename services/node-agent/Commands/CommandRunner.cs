@@ -1,0 +1,73 @@
+using Corral.GuestLink;
+using Corral.NodeAgent.Host.Cgroups;
+using Corral.NodeAgent.Sandboxes;
+
+namespace Corral.NodeAgent.Commands;
+
+/// <summary>How a command ended, as callers are told.</summary>
+internal readonly record struct CommandExit(int Code, int? Signal, bool TimedOut, bool OutOfMemory, long DurationMs);
+
+/// <summary>Runs commands in boxes, and counts them as long as they run.</summary>
+internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTelemetry telemetry)
+{
+    private const int Killed = 9;
+    private const int TimedOutCode = 124;
+
+    /// <summary>Runs a command with all its input given, and hands over each piece of its output.</summary>
+    public async Task<CommandExit> RunAsync(Box box, CommandSpec spec, Func<byte, byte[], ValueTask> output, CancellationToken cancellationToken)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        return await RunAsync(box, spec, _ => ValueTask.CompletedTask, output, async stream =>
+        {
+            for (var rest = spec.Stdin; rest.Length > 0; rest = rest[Math.Min(rest.Length, Frame.MaxPayload)..])
+                await stream.WriteAsync(Frame.Stdin, rest[..Math.Min(rest.Length, Frame.MaxPayload)], over.Token);
+            await stream.WriteAsync(Frame.CloseStdin, default, over.Token);
+        }, over);
+    }
+
+    /// <summary>Runs a command whose input comes meanwhile. <paramref name="over"/> is cancelled when it has ended.</summary>
+    public async Task<CommandExit> RunAsync(
+        Box box, CommandSpec spec, Func<GuestStream, ValueTask> started, Func<byte, byte[], ValueTask> output, Func<GuestStream, Task> input, CancellationTokenSource over)
+    {
+        using var phase = telemetry.Begin("exec");
+        using var counted = table.BeginCommand(box);
+        var killsBefore = cgroups.Usage(box.Name).OutOfMemoryKills;
+        await using var stream = await box.Guest.ExecAsync(spec.Request, over.Token);
+        await started(stream);
+        // Beside the reading: a command may write before it has read all, and both sides would wait.
+        var feeding = FeedAsync(input, stream);
+        try
+        {
+            while (true)
+            {
+                var (kind, payload) = await stream.ReadAsync(over.Token);
+                if (kind == Frame.Exit) return Describe(GuestStream.ParseExit(payload), box, killsBefore);
+                if (kind is Frame.Stdout or Frame.Stderr) await output(kind, payload);
+            }
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await feeding.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    // A command that reads no more is not an error; whatever else breaks is seen by the reading side.
+    private static async Task FeedAsync(Func<GuestStream, Task> input, GuestStream stream)
+    {
+        try
+        {
+            await input(stream);
+        }
+        catch (GuestException)
+        {
+        }
+    }
+
+    private CommandExit Describe(GuestExit exit, Box box, long killsBefore)
+    {
+        var outOfMemory = exit.OutOfMemory || (exit is { Signal: Killed, TimedOut: false } && cgroups.Usage(box.Name).OutOfMemoryKills > killsBefore);
+        var code = exit.TimedOut ? TimedOutCode : exit.Signal > 0 ? 128 + exit.Signal : exit.Code;
+        return new CommandExit(code, exit.Signal > 0 ? exit.Signal : null, exit.TimedOut, outOfMemory, exit.DurationMs);
+    }
+}
