@@ -79,7 +79,7 @@ internal static class Server
     private static bool Prove(Socket peer)
     {
         Span<byte> token = stackalloc byte[Frame.TokenLength];
-        return Receive(peer, token) && CryptographicOperations.FixedTimeEquals(SHA256.HashData(token), _tokenSha256);
+        return Receive(peer, token) && CryptographicOperations.FixedTimeEquals(Sha256.Of(token), _tokenSha256);
     }
 
     private static GuestRequest? ReadRequest(Socket peer)
