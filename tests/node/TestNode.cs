@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Corral.Api.V1;
+using Corral.GuestLink;
 using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Runtimes;
@@ -55,7 +56,7 @@ internal sealed class TestNode : IAsyncDisposable
         return outcome is StartOutcome.Running ? Table.Find(order.SandboxId)! : throw new InvalidOperationException($"The sandbox does not run: {outcome}");
     }
 
-    /// <summary>Runs a shell line as the sandbox's root, and answers all that it wrote.</summary>
+    /// <summary>Runs a shell line as the sandbox's root, and answers its standard output.</summary>
     public Task<string> ShAsync(Box box, string line) => ShAsync(box, line, "root");
 
     /// <summary>Runs a shell line as uid 1000.</summary>
@@ -65,9 +66,9 @@ internal sealed class TestNode : IAsyncDisposable
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         using var text = new MemoryStream();
-        await Get<CommandRunner>().RunAsync(box, CommandSpec.Of(new RunRequest { Command = line, User = user }), (_, piece) =>
+        await Get<CommandRunner>().RunAsync(box, CommandSpec.Of(new RunRequest { Command = line, User = user }), (kind, piece) =>
         {
-            text.Write(piece);
+            if (kind == Frame.Stdout) text.Write(piece);
             return ValueTask.CompletedTask;
         }, patience.Token);
         return Encoding.UTF8.GetString(text.ToArray()).Trim();

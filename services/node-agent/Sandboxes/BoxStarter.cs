@@ -43,9 +43,9 @@ internal sealed class BoxStarter(
     /// <summary>Connects to the guest of a box that runs already.</summary>
     public async Task<Box> AdoptAsync(BoxRecord record, BoxNetwork network, CancellationToken cancellationToken)
     {
-        var box = new Box(record, network, guests);
-        await guests.WaitAsync(box.Guest, cancellationToken);
-        return Watched(box);
+        var box = Watched(new Box(record, network, guests));
+        await guests.WaitAsync(box, cancellationToken);
+        return box;
     }
 
     public void Dispose() => _starting.Dispose();
@@ -73,10 +73,10 @@ internal sealed class BoxStarter(
             record = record with { Network = network.Name };
             durable = journal.WriteAsync(record);
             record = await LaunchAsync(record, order, network, cancellationToken);
-            var box = new Box(record, network, guests);
-            using (telemetry.Begin("start.guest")) await guests.WaitAsync(box.Guest, cancellationToken);
+            var box = Watched(new Box(record, network, guests));
+            using (telemetry.Begin("start.guest")) await guests.WaitAsync(box, cancellationToken);
             await durable;
-            return Watched(box);
+            return box;
         }
         catch
         {

@@ -38,16 +38,17 @@ internal sealed class GuestConnection(GateDialer dialer, TimeProvider clock)
     public GuestClient Open(BoxNetwork network, string token, CancellationToken gone) =>
         new(async cancel => new GuestSocketStream(await dialer.DialAsync(network, Port, cancel), gone), Convert.FromHexString(token));
 
-    /// <summary>Waits until the guest answers.</summary>
-    public async Task WaitAsync(GuestClient guest, CancellationToken cancellationToken)
+    /// <summary>Waits until the guest answers, or its process is gone.</summary>
+    public async Task WaitAsync(Box box, CancellationToken cancellationToken)
     {
         while (true)
         {
+            if (box.IsDead) throw new HostException("The guest ended before it answered.");
             try
             {
                 using var patience = new CancellationTokenSource(Attempt, clock);
                 using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
-                await guest.PingAsync(both.Token);
+                await box.Guest.PingAsync(both.Token);
                 return;
             }
             catch (Exception problem) when (!cancellationToken.IsCancellationRequested && problem is GuestException or SocketException or OperationCanceledException)
