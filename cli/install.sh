@@ -1,20 +1,59 @@
-# Sourced: installs what a command needs and the host lacks.
+# Sourced: installs what a command needs and the host lacks. Debian's packages only.
 
-# need PROGRAM PACKAGE: installs Debian's PACKAGE unless PROGRAM is there.
-need() {
-    local program=$1 package=$2
-    if command -v "$program" > /dev/null; then
-        return
-    fi
+apt_install() {
     if [ "$(id -u)" -ne 0 ]; then
-        echo "$program is missing: install $package" >&2
+        echo "missing: $*. Install it, or run this as root." >&2
         return 1
     fi
-    echo "installing $package"
+    echo "installing $*"
     if [ -z "${apt_updated:-}" ]; then
-        apt-get update -qq
+        apt-get -o DPkg::Lock::Timeout=600 update -qq
         apt_updated=yes
     fi
-    # The package's own service is not wanted: Corral starts what it needs.
-    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" > /dev/null
+    # The packages' own services are not wanted: Corral starts what it needs.
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@" > /dev/null
+}
+
+# need PROGRAM PACKAGE: installs PACKAGE unless PROGRAM is there.
+need() {
+    command -v "$1" > /dev/null || apt_install "$2"
+}
+
+# Debian 12 has a gVisor that is too old for its own backports; from 13 on it is in main.
+need_runsc() {
+    command -v runsc > /dev/null && return
+    . /etc/os-release
+    if [ "${VERSION_CODENAME:-}" != bookworm ]; then
+        apt_install runsc
+        return
+    fi
+    if ! grep -rqs bookworm-backports /etc/apt/sources.list /etc/apt/sources.list.d; then
+        # From the mirror that the host uses already.
+        local mirror
+        mirror=$(apt-cache policy | grep -oE 'https?://[^ ]+ bookworm/main' | head -n 1 | cut -d ' ' -f 1)
+        echo "deb ${mirror:-http://deb.debian.org/debian} bookworm-backports main" > /etc/apt/sources.list.d/corral-backports.list
+        apt_updated=
+    fi
+    apt_install -t bookworm-backports runsc
+}
+
+# What sandboxes run on.
+need_host() {
+    need_runsc
+    need crun crun
+    need runc runc
+    need nft nftables
+    need ip iproute2
+    need mkfs.btrfs btrfs-progs
+    need redis-server redis-server
+    need setpriv util-linux
+}
+
+# What the guest and the templates are built with.
+need_build() {
+    need clang clang
+    need ld.lld lld
+    [ -e /usr/include/zlib.h ] || apt_install zlib1g-dev
+    need mmdebstrap mmdebstrap
+    need npm npm
 }

@@ -1,0 +1,57 @@
+using Corral.Hosting;
+
+namespace Corral.Cli;
+
+/// <summary>Takes an instance down: its sandboxes end, its processes stop, and what it had on the host is gone. Its state stays in its home.</summary>
+internal static class DownCommand
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan SupervisorPatience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan ServicePatience = TimeSpan.FromSeconds(25);
+
+    public static async Task<int> RunAsync()
+    {
+        if (InstanceState.Read() is not { } instance)
+        {
+            Console.WriteLine($"No instance is up in {CorralPaths.Home}.");
+            return 0;
+        }
+
+        if (instance.Supervisor.IsAlive)
+        {
+            Signals.Terminate(instance.Supervisor.Pid);
+            if (await EndedAsync(instance.Supervisor, SupervisorPatience)) return 0;
+            Kill(instance.Supervisor);
+        }
+
+        // The supervisor died before its services: what it would have done is done here. Read again: it may have started others meanwhile.
+        foreach (var service in (InstanceState.Read() ?? instance).Services.Reverse().Where(service => service.IsAlive))
+        {
+            Signals.Terminate(service.Pid);
+            if (!await EndedAsync(service, ServicePatience)) Kill(service);
+        }
+
+        await Supervisor.PurgeAsync();
+        InstanceState.Delete();
+        return 0;
+    }
+
+    private static async Task<bool> EndedAsync(RunningProcess process, TimeSpan patience)
+    {
+        using var over = new CancellationTokenSource(patience);
+        while (process.IsAlive)
+        {
+            if (over.IsCancellationRequested) return false;
+            await Task.Delay(Poll, TimeProvider.System, CancellationToken.None);
+        }
+
+        return true;
+    }
+
+    private static void Kill(RunningProcess process)
+    {
+        if (!process.IsAlive) return;
+        using var found = System.Diagnostics.Process.GetProcessById(process.Pid);
+        found.Kill();
+    }
+}

@@ -1,0 +1,34 @@
+using Corral.Hosting;
+
+namespace Corral.Cli;
+
+/// <summary>How one process of the instance is started.</summary>
+internal sealed record ServicePlan(string Name, string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment)
+{
+    private static readonly Dictionary<string, string> Nothing = [];
+
+    /// <summary>The services, in the order in which they are started; they are stopped in the other order.</summary>
+    public static IReadOnlyList<ServicePlan> All() =>
+    [
+        .. InstanceSettings.HasOwnRedis ? [Redis()] : Array.Empty<ServicePlan>(),
+        Service("scheduler", "Corral.Scheduler"),
+        Service("sessions", "Corral.Sessions"),
+        Service("egress", "Corral.Egress"),
+        Service("node-agent", "Corral.NodeAgent", new() { ["CORRAL_CONFIG_Node__GuestBinary"] = Path.Combine(InstanceSettings.Repository, "artifacts", "guest", "corral-guest") }),
+        Service("agent-bridge", "Corral.AgentBridge"),
+        Service("gateway", "Corral.Gateway"),
+    ];
+
+    /// <summary>The program of a service, as it was built.</summary>
+    public static string ProgramOf(string assembly) => Path.Combine(InstanceSettings.Repository, "artifacts", "bin", assembly, "release", assembly);
+
+    private static ServicePlan Service(string name, string assembly, Dictionary<string, string>? environment = null) =>
+        new(name, ProgramOf(assembly), [], environment ?? Nothing);
+
+    // Every write reaches the disk before it is acknowledged; nobody but this instance's user can connect.
+    private static ServicePlan Redis() => new("redis", "/usr/bin/redis-server",
+    [
+        "--port", "0", "--unixsocket", CorralPaths.Socket("redis"), "--unixsocketperm", "600", "--dir", Path.Combine(CorralPaths.Home, "redis"),
+        "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no", "--maxmemory-policy", "noeviction",
+    ], Nothing);
+}

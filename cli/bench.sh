@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# ./corral bench NAME [COUNT]: measures beside peers, in one run.
+set -euo pipefail
+source cli/install.sh
+need_host
+need_build
+case ${1:-} in
+    lifecycle) need dockerd docker.io; need docker docker.io ;;
+esac
+cli/build.sh all
+exec artifacts/bin/Corral.Bench/release/Corral.Bench "$@"
