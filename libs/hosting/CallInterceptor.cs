@@ -1,13 +1,16 @@
 using System.Diagnostics;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Corral.Hosting;
 
 /// <summary>Wraps every RPC that a service answers: names the request in logs, and turns exceptions into errors that may be told.</summary>
-internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log) : Interceptor
+internal sealed partial class CallInterceptor(IHostApplicationLifetime lifetime, ILogger<CallInterceptor> log) : Interceptor
 {
+    private static readonly TimeSpan RetryAfterStop = TimeSpan.FromSeconds(1);
+
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
         InvokeAsync(context, () => continuation(request, context));
@@ -51,6 +54,10 @@ internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log) : In
         catch (Exception) when (context.CancellationToken.IsCancellationRequested)
         {
             throw new RpcException(new Status(StatusCode.Cancelled, "The call was cancelled."));
+        }
+        catch (Exception) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            throw RpcErrors.Unavailable("STOPPING", "The service is stopping. Try again shortly.", RetryAfterStop);
         }
         catch (Exception exception)
         {

@@ -70,5 +70,7 @@ internal sealed record SandboxRecord
 /// <summary>A record and the version that a change must name.</summary>
 internal sealed record Versioned(SandboxRecord Record, long Version);
 
+// Metadata only: the generated fast path writes an absent byte[] as an empty one.
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(SandboxRecord))]
 internal sealed partial class RecordJson : JsonSerializerContext;
