@@ -6,6 +6,9 @@ switch (args)
         return await UpCommand.ForegroundAsync();
     case ["up", "--detach"]:
         return await UpCommand.DetachedAsync();
+    case ["prepare"]:
+        Home.Prepare();
+        return 0;
     case ["supervise"]:
         return await UpCommand.SuperviseAsync();
     case ["down"]:

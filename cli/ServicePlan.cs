@@ -3,12 +3,20 @@ using Corral.Hosting;
 namespace Corral.Cli;
 
 /// <summary>How one process of the instance is started.</summary>
-internal sealed record ServicePlan(string Name, string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment)
+internal sealed record ServicePlan(string Name, string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Variables)
 {
     private static readonly Dictionary<string, string> Nothing = [];
 
-    /// <summary>The services, in the order in which they are started; they are stopped in the other order.</summary>
+    /// <summary>The services that run here: all, or those that <c>CORRAL_SERVICES</c> lists.</summary>
     public static IReadOnlyList<ServicePlan> All() =>
+        Environment.GetEnvironmentVariable("CORRAL_SERVICES") is { Length: > 0 } listed
+            ? [.. Everything().Where(plan => listed.Split(',', StringSplitOptions.TrimEntries).Contains(plan.Name))]
+            : Everything();
+
+    /// <summary>The program of a service, as it was built.</summary>
+    public static string ProgramOf(string assembly) => Path.Combine(InstanceSettings.Repository, "artifacts", "bin", assembly, "release", assembly);
+
+    private static List<ServicePlan> Everything() =>
     [
         .. InstanceSettings.HasOwnRedis ? [Redis()] : Array.Empty<ServicePlan>(),
         Service("scheduler", "Corral.Scheduler"),
@@ -18,9 +26,6 @@ internal sealed record ServicePlan(string Name, string Program, IReadOnlyList<st
         Service("agent-bridge", "Corral.AgentBridge"),
         Service("gateway", "Corral.Gateway"),
     ];
-
-    /// <summary>The program of a service, as it was built.</summary>
-    public static string ProgramOf(string assembly) => Path.Combine(InstanceSettings.Repository, "artifacts", "bin", assembly, "release", assembly);
 
     private static ServicePlan Service(string name, string assembly, Dictionary<string, string>? environment = null) =>
         new(name, ProgramOf(assembly), [], environment ?? Nothing);

@@ -56,7 +56,7 @@ internal sealed class ServiceProcess(ServicePlan plan, TimeProvider clock, Actio
         {
             WorkingDirectory = "/",
         };
-        foreach (var (name, value) in plan.Environment) start.Environment.TryAdd(name, value);
+        foreach (var (name, value) in plan.Variables) start.Environment.TryAdd(name, value);
         return Process.Start(start)!;
     }
 
