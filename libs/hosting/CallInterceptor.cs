@@ -1,13 +1,16 @@
 using System.Diagnostics;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Corral.Hosting;
 
 /// <summary>Wraps every RPC that a service answers: names the request in logs, and turns exceptions into errors that may be told.</summary>
-internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log) : Interceptor
+internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log, IHostApplicationLifetime lifetime) : Interceptor
 {
+    private static readonly TimeSpan StoppingRetry = TimeSpan.FromSeconds(1);
+
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
         InvokeAsync(context, () => continuation(request, context));
@@ -51,6 +54,11 @@ internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log) : In
         catch (Exception) when (context.CancellationToken.IsCancellationRequested)
         {
             throw new RpcException(new Status(StatusCode.Cancelled, "The call was cancelled."));
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // Streams end when the host stops: no fault of anybody's.
+            throw RpcErrors.Unavailable("STOPPING", "The service is being stopped. Try again shortly.", StoppingRetry);
         }
         catch (Exception exception)
         {
