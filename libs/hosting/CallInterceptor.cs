@@ -7,9 +7,9 @@ using Microsoft.Extensions.Logging;
 namespace Corral.Hosting;
 
 /// <summary>Wraps every RPC that a service answers: names the request in logs, and turns exceptions into errors that may be told.</summary>
-internal sealed partial class CallInterceptor(IHostApplicationLifetime lifetime, ILogger<CallInterceptor> log) : Interceptor
+internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log, IHostApplicationLifetime lifetime) : Interceptor
 {
-    private static readonly TimeSpan RetryAfterStop = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StoppingRetry = TimeSpan.FromSeconds(1);
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
@@ -55,9 +55,10 @@ internal sealed partial class CallInterceptor(IHostApplicationLifetime lifetime,
         {
             throw new RpcException(new Status(StatusCode.Cancelled, "The call was cancelled."));
         }
-        catch (Exception) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            throw RpcErrors.Unavailable("STOPPING", "The service is stopping. Try again shortly.", RetryAfterStop);
+            // Streams end when the host stops: no fault of anybody's.
+            throw RpcErrors.Unavailable("STOPPING", "The service is being stopped. Try again shortly.", StoppingRetry);
         }
         catch (Exception exception)
         {

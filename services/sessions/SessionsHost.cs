@@ -9,6 +9,7 @@ using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Nodes;
 using Corral.Sessions.Records;
 using Corral.Sessions.V1;
+using Microsoft.Extensions.Options;
 
 namespace Corral.Sessions;
 
@@ -18,6 +19,7 @@ internal static class SessionsHost
     public static void AddSessions(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.AddSingleton<IValidateOptions<PlanOptions>, PlanOptionsValidator>();
         services.AddOptions<PlanOptions>().BindConfiguration("Plans").ValidateOnStart();
         services.AddSingleton(_ => new RedisConnection());
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<RedisConnection>());

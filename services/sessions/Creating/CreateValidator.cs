@@ -9,6 +9,7 @@ namespace Corral.Sessions.Creating;
 /// <summary>Refuses a create that cannot be meant, in the documents' words.</summary>
 internal static partial class CreateValidator
 {
+    private const int MaxRequestIdBytes = 128;
     private const int MaxEnvEntries = 256;
     private const int MaxEnvBytes = 64 * 1024;
 
@@ -18,9 +19,9 @@ internal static partial class CreateValidator
 
     public static void Check(CreateRequest request, string plan, PlanLimits limits)
     {
-        if (request.RequestId.Length > 128)
+        if (Encoding.UTF8.GetByteCount(request.RequestId) > MaxRequestIdBytes)
         {
-            throw RpcErrors.InvalidArgument("request_id", "must be at most 128 bytes");
+            throw RpcErrors.InvalidArgument("request_id", $"must be at most {MaxRequestIdBytes} bytes");
         }
 
         if (request.HasRuntime && !Runtimes.Contains(request.Runtime))

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace Corral.Sessions.Creating;
 
@@ -10,6 +11,7 @@ internal sealed class PlanLimits
     public int ConcurrentSandboxes { get; set; }
 
     /// <summary>The longest life of a sandbox.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
     public TimeSpan MaxDuration { get; set; }
 
     /// <summary>Sandbox hours in a calendar month (UTC).</summary>
@@ -20,12 +22,16 @@ internal sealed class PlanLimits
 /// <summary>The plans, in section <c>Plans</c>; the defaults are the published ones.</summary>
 internal sealed class PlanOptions
 {
+    [ValidateObjectMembers]
     public PlanLimits Free { get; set; } = new() { ConcurrentSandboxes = 1, MaxDuration = TimeSpan.FromMinutes(5), HoursPerMonth = 5 };
 
+    [ValidateObjectMembers]
     public PlanLimits Builder { get; set; } = new() { ConcurrentSandboxes = 3, MaxDuration = TimeSpan.FromMinutes(30), HoursPerMonth = 50 };
 
+    [ValidateObjectMembers]
     public PlanLimits Pro { get; set; } = new() { ConcurrentSandboxes = 10, MaxDuration = TimeSpan.FromMinutes(60), HoursPerMonth = 500 };
 
+    [ValidateObjectMembers]
     public PlanLimits Scale { get; set; } = new() { ConcurrentSandboxes = 50, MaxDuration = TimeSpan.FromHours(2), HoursPerMonth = 5000 };
 
     public PlanLimits Of(string plan) => plan switch
@@ -36,3 +42,7 @@ internal sealed class PlanOptions
         _ => Free,
     };
 }
+
+/// <summary>Refuses bad settings before the service listens.</summary>
+[OptionsValidator]
+internal sealed partial class PlanOptionsValidator : IValidateOptions<PlanOptions>;

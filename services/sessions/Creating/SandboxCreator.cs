@@ -23,8 +23,12 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
 
         // In this order, so that a crash in between leaves at worst an id without a record, which the driver forgets.
         await Task.WhenAll(store.ClaimIdAsync(record.Id, record.Organization), due.ScheduleAsync(record.Organization, record.Id, DueQueue.Lease));
-        var digest = SHA256.HashData(request.ToByteArray());
-        var result = await store.CreateAsync(record, limits, request.RequestId, digest);
+        var result = await store.CreateAsync(record, limits, request.RequestId, Digest(request));
+        if (result.Status != SaveStatus.Saved)
+        {
+            await Task.WhenAll(store.DisclaimIdAsync(record.Id), due.ForgetAsync(record.Organization, record.Id));
+        }
+
         switch (result.Status)
         {
             case SaveStatus.Saved:
@@ -40,6 +44,19 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
             default:
                 throw Limit("CONCURRENT_SANDBOX_LIMIT", "Concurrent sandbox limit reached", limits.ConcurrentSandboxes, result.Value, plan);
         }
+    }
+
+    // The order of a map's entries on the wire is the client's accident, and may differ when it repeats itself.
+    private static byte[] Digest(CreateRequest request)
+    {
+        var canonical = request.Clone();
+        canonical.Env.Clear();
+        foreach (var (name, value) in request.Env.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        {
+            canonical.Env.Add(name, value);
+        }
+
+        return SHA256.HashData(canonical.ToByteArray());
     }
 
     private SandboxRecord Describe(string organization, CreateRequest request, PlanLimits limits)

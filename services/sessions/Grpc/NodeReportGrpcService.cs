@@ -16,18 +16,19 @@ internal sealed class NodeReportGrpcService(NodeReconciler reconciler, LostSandb
         }
 
         var introducedAt = clock.GetUtcNow();
-        var named = new HashSet<(string, long)>();
+        HashSet<(string, long)>? named = [];
         while (await requestStream.MoveNext(ended.Token))
         {
             switch (requestStream.Current.ReportCase)
             {
                 case ReportRequest.ReportOneofCase.Observation:
                     var seen = requestStream.Current.Observation;
-                    named.Add((seen.SandboxId, seen.Generation));
+                    named?.Add((seen.SandboxId, seen.Generation));
                     await responseStream.WriteAsync(await AnswerAsync(node.NodeId, seen), ended.Token);
                     break;
-                case ReportRequest.ReportOneofCase.Inventory:
+                case ReportRequest.ReportOneofCase.Inventory when named is not null:
                     await lost.FailMissingAsync(node.NodeId, named, introducedAt);
+                    named = null;
                     break;
             }
         }

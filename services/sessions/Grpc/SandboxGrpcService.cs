@@ -1,4 +1,3 @@
-using System.Globalization;
 using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Sessions.Creating;
@@ -65,20 +64,15 @@ internal sealed class SandboxGrpcService(
             throw RpcErrors.InvalidArgument("limit", "must be 1 to 1000");
         }
 
-        var before = double.PositiveInfinity;
-        if (request.Cursor.Length > 0 && !double.TryParse(request.Cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before))
-        {
-            throw RpcErrors.InvalidArgument("cursor", "is not one that was answered");
-        }
-
         var caller = CallerIdentity.From(context);
-        var (ids, total) = await store.ListAsync(caller.OrganizationId, before, limit);
-        var records = await Task.WhenAll(ids.Select(entry => store.FindAsync(caller.OrganizationId, entry.Id)));
+        var (ids, total) = await store.ListAsync(caller.OrganizationId, request.Cursor, limit)
+            ?? throw RpcErrors.InvalidArgument("cursor", "is not one that was answered");
+        var records = await Task.WhenAll(ids.Select(id => store.FindAsync(caller.OrganizationId, id)));
         var response = new ListResponse { TotalItems = (int)total };
         response.Items.AddRange(records.OfType<Versioned>().Select(found => found.Record.ToSandbox()));
         if (ids.Count == limit)
         {
-            response.NextCursor = ids[^1].Score.ToString("0", CultureInfo.InvariantCulture);
+            response.NextCursor = ids[^1];
         }
 
         return response;
@@ -114,7 +108,6 @@ internal sealed class SandboxGrpcService(
             }
 
             await changes.WaitAsync(change, ended.Token);
-            ended.Token.ThrowIfCancellationRequested();
         }
     }
 

@@ -63,24 +63,37 @@ internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
         var path = CorralPaths.BootstrapKey;
         if (!File.Exists(path))
         {
-            var temporary = path + ".new";
-            await using (var file = new FileStream(temporary, new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            }))
-            {
-                await file.WriteAsync(Encoding.ASCII.GetBytes(NewKey() + "\n"));
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path);
+            await WriteNewKeyAsync(path);
         }
 
         var key = (await File.ReadAllTextAsync(path)).Trim();
         await AddOrganizationAsync(BootstrapOrganization, "scale");
         await AddKeyAsync(key, new ApiKey(BootstrapOrganization, "key-bootstrap", [], "scale", null));
+    }
+
+    // Two replicas may come here at once: each has a file of its own, and the first one's gets the name.
+    private static async Task WriteNewKeyAsync(string path)
+    {
+        var temporary = $"{path}.{Path.GetRandomFileName()}";
+        await using (var file = new FileStream(temporary, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }))
+        {
+            await file.WriteAsync(Encoding.ASCII.GetBytes(NewKey() + "\n"));
+            file.Flush(flushToDisk: true);
+        }
+
+        try
+        {
+            File.Move(temporary, path);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            File.Delete(temporary);
+        }
     }
 
     private static async Task<string> PlanAsync(IDatabase database, string organization) =>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Corral.Hosting;
 using Corral.Sessions.Records;
 
@@ -10,15 +9,18 @@ internal sealed class ChangeFeed(SandboxStore store, TimeProvider clock) : Backg
     // Should a notice be lost, the waiting look for themselves.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
+    // A fixed number, so that what is asked for does not fill the memory; who shares one is woken in vain now and then.
+    private readonly TaskCompletionSource[] _waiting = [.. Enumerable.Range(0, 4096).Select(_ => NewSource())];
 
-    /// <summary>Ends at the sandbox's next change. Take it before you look at the record.</summary>
-    public Task NextAsync(string id) =>
-        _waiting.GetOrAdd(id, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+    /// <summary>Ends at the sandbox's next change, or before. Take it before you look at the record.</summary>
+    public Task NextAsync(string id) => Volatile.Read(ref Slot(id)).Task;
 
     /// <summary>Waits for a change, but not for ever.</summary>
-    public async Task WaitAsync(Task change, CancellationToken cancellationToken) =>
+    public async Task WaitAsync(Task change, CancellationToken cancellationToken)
+    {
         await Task.WhenAny(change, Task.Delay(Patience, clock, cancellationToken));
+        cancellationToken.ThrowIfCancellationRequested();
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -36,11 +38,9 @@ internal sealed class ChangeFeed(SandboxStore store, TimeProvider clock) : Backg
         }
     }
 
-    private void Changed(string id)
-    {
-        if (_waiting.TryRemove(id, out var waiting))
-        {
-            waiting.TrySetResult();
-        }
-    }
+    private void Changed(string id) => Interlocked.Exchange(ref Slot(id), NewSource()).TrySetResult();
+
+    private ref TaskCompletionSource Slot(string id) => ref _waiting[(uint)id.GetHashCode(StringComparison.Ordinal) % _waiting.Length];
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -22,6 +22,7 @@ internal sealed partial class SandboxDriver(
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LostPatience = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan QueueRetry = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, bool> _driving = new(StringComparer.Ordinal);
@@ -39,14 +40,14 @@ internal sealed partial class SandboxDriver(
         }
     }
 
-    /// <summary>Drives a sandbox until it rests, and says when it is due again; null when never.</summary>
-    public async Task<TimeSpan?> StepAsync(string organization, string id, CancellationToken cancellationToken)
+    // Drives a sandbox until it rests.
+    private async Task<Pause> StepAsync(string organization, string id, CancellationToken cancellationToken)
     {
         while (true)
         {
             if (await store.FindAsync(organization, id) is not { } seen)
             {
-                return null;
+                return new Pause(0, null);
             }
 
             var rest = seen.Record.State switch
@@ -59,7 +60,7 @@ internal sealed partial class SandboxDriver(
             };
             if (rest is { } outcome)
             {
-                return outcome.DueIn;
+                return new Pause(seen.Version, outcome.DueIn);
             }
         }
     }
@@ -71,10 +72,9 @@ internal sealed partial class SandboxDriver(
             _driving[id] = false;
             try
             {
-                var dueIn = await StepAsync(organization, id, lifetime.ApplicationStopping);
-                await (dueIn is { } after ? due.ScheduleAsync(organization, id, after) : due.ForgetAsync(organization, id));
+                await SettleAsync(organization, id);
             }
-            catch (Exception exception) when (exception is DependencyUnavailableException or OperationCanceledException)
+            catch (Exception exception) when (exception is DependencyUnavailableException || lifetime.ApplicationStopping.IsCancellationRequested)
             {
                 // The lease in the due queue brings it back.
             }
@@ -84,6 +84,19 @@ internal sealed partial class SandboxDriver(
             }
         }
         while (!_driving.TryRemove(new KeyValuePair<string, bool>(id, false)));
+    }
+
+    // Whoever changes a record puts it down as due first. That may have been before this one put it down as due later:
+    // so the record is looked at once more.
+    private async Task SettleAsync(string organization, string id)
+    {
+        Pause pause;
+        do
+        {
+            pause = await StepAsync(organization, id, lifetime.ApplicationStopping);
+            await (pause.DueIn is { } after ? due.ScheduleAsync(organization, id, after) : due.ForgetAsync(organization, id));
+        }
+        while (await store.VersionAsync(organization, id) != pause.Version);
     }
 
     private async Task<Rest?> PlaceAsync(Versioned seen, CancellationToken cancellationToken)
@@ -125,16 +138,20 @@ internal sealed partial class SandboxDriver(
     {
         var record = seen.Record;
         await due.ScheduleAsync(record.Organization, record.Id, StartPatience + DueQueue.Lease);
+        if (secrets.Open(record.Id, record.SealedEnv) is not { } env)
+        {
+            return await BreakAsync(seen, "The sandbox's environment cannot be read: the instance's secrets key is another one.", "start_failed");
+        }
+
         try
         {
             using var span = SessionsTelemetry.Source.StartActivity("start");
-            var request = Requests.Start(record, secrets.Open(record.Id, record.SealedEnv));
-            await Node(record).StartSandboxAsync(request, Options(StartPatience, cancellationToken));
+            await Node(record).StartSandboxAsync(Requests.Start(record, env), Options(StartPatience, cancellationToken));
             await scheduler.ConfirmAsync(new ConfirmRequest { SandboxId = record.Id, Generation = record.Generation }, Options(CallPatience, cancellationToken));
         }
         catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return await RetryAsync(seen, RpcErrors.Read(exception));
+            return await RetryAsync(seen, RpcErrors.Read(exception), cancellationToken);
         }
 
         var now = clock.GetUtcNow();
@@ -146,7 +163,7 @@ internal sealed partial class SandboxDriver(
         return null;
     }
 
-    private async Task<Rest?> RetryAsync(Versioned seen, RpcErrorInfo error)
+    private async Task<Rest?> RetryAsync(Versioned seen, RpcErrorInfo error, CancellationToken cancellationToken)
     {
         var record = seen.Record;
         LogStartFailed(record.Id, record.NodeId, error.Code, error.Reason);
@@ -161,7 +178,9 @@ internal sealed partial class SandboxDriver(
             return await BreakAsync(seen, $"The sandbox could not be started: {error.Message}", "start_failed");
         }
 
-        // What the old attempt may have left on the node is ended by its report: an older generation is nobody's.
+        // The node may have started it all the same, and have told so: it need not tell it again. One that does not answer
+        // now reports when it is back, and is then told that an older generation is nobody's.
+        await TellNodeAsync(record, CallPatience, cancellationToken);
         await SaveAsync(seen, SandboxEvent.Retried, record with
         {
             Generation = record.Generation + 1,
@@ -178,13 +197,13 @@ internal sealed partial class SandboxDriver(
             return new Rest(left.Value);
         }
 
-        await SaveAsync(seen, SandboxEvent.EndAsked, seen.Record with { EndReason = "expired" });
+        await SaveAsync(seen, SandboxEvent.EndAsked, seen.Record with { EndReason = "expired", EndAskedAt = clock.GetUtcNow() });
         return null;
     }
 
     private async Task<Rest?> EndAsync(Versioned seen, CancellationToken cancellationToken)
     {
-        if (!await TellEndAsync(seen.Record, cancellationToken))
+        if (!await TellEndAsync(seen.Record, seen.Record.EndAskedAt, cancellationToken))
         {
             return new Rest(Again);
         }
@@ -200,7 +219,7 @@ internal sealed partial class SandboxDriver(
             return new Rest(null);
         }
 
-        if (!await TellEndAsync(seen.Record, cancellationToken))
+        if (!await TellEndAsync(seen.Record, seen.Record.EndedAt, cancellationToken))
         {
             return new Rest(Again);
         }
@@ -209,23 +228,47 @@ internal sealed partial class SandboxDriver(
         return null;
     }
 
-    private async Task<bool> TellEndAsync(SandboxRecord record, CancellationToken cancellationToken)
+    // A node that does not answer for so long is taken for lost: its sandbox must not hold its organisation's place for
+    // ever. Should it come back, its report is answered with the order to end what is over.
+    private async Task<bool> TellEndAsync(SandboxRecord record, DateTimeOffset? since, CancellationToken cancellationToken)
     {
+        var answer = await TellNodeAsync(record, StartPatience, cancellationToken);
+        var lost = answer is StatusCode.Unavailable or StatusCode.DeadlineExceeded && !(clock.GetUtcNow() - since < LostPatience);
+        if (answer != StatusCode.OK && !lost)
+        {
+            return false;
+        }
+
         try
         {
-            if (record.NodeAddress.Length > 0)
-            {
-                var request = new EndSandboxRequest { SandboxId = record.Id, Generation = record.Generation };
-                await Node(record).EndSandboxAsync(request, Options(StartPatience, cancellationToken));
-            }
-
             await scheduler.ReleaseAsync(new ReleaseRequest { SandboxId = record.Id, Generation = record.Generation }, Options(CallPatience, cancellationToken));
             return true;
         }
         catch (RpcException exception)
         {
-            LogEndFailed(record.Id, record.NodeId, exception.StatusCode);
+            LogReleaseFailed(record.Id, exception.StatusCode);
             return false;
+        }
+    }
+
+    private async Task<StatusCode> TellNodeAsync(SandboxRecord record, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        if (record.NodeAddress.Length == 0)
+        {
+            return StatusCode.OK;
+        }
+
+        try
+        {
+            var request = new EndSandboxRequest { SandboxId = record.Id, Generation = record.Generation };
+            await Node(record).EndSandboxAsync(request, Options(patience, cancellationToken));
+            return StatusCode.OK;
+        }
+        catch (RpcException exception)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            LogEndFailed(record.Id, record.NodeId, exception.StatusCode);
+            return exception.StatusCode;
         }
     }
 
@@ -267,10 +310,18 @@ internal sealed partial class SandboxDriver(
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sandbox {SandboxId} could not yet be ended on node {NodeId}: {Code}.")]
     private partial void LogEndFailed(string sandboxId, string nodeId, StatusCode code);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The room of sandbox {SandboxId} could not yet be given back: {Code}.")]
+    private partial void LogReleaseFailed(string sandboxId, StatusCode code);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Driving sandbox {SandboxId} failed.")]
     private partial void LogFault(Exception exception, string sandboxId);
 
     /// <summary>A sandbox that has nothing to do now.</summary>
     /// <param name="DueIn">When it has; null for never.</param>
     private readonly record struct Rest(TimeSpan? DueIn);
+
+    /// <summary>Where driving stopped.</summary>
+    /// <param name="Version">The version of the record that had nothing to do; 0 when there is none.</param>
+    /// <param name="DueIn">When it has; null for never.</param>
+    private readonly record struct Pause(long Version, TimeSpan? DueIn);
 }

@@ -4,7 +4,7 @@ using Corral.Sessions.Records;
 namespace Corral.Sessions.Lifecycle;
 
 /// <summary>Asks for a sandbox's end. The answer does not wait for it.</summary>
-internal sealed class SandboxEnder(SandboxStore store, DueQueue due, SandboxDriver driver)
+internal sealed class SandboxEnder(SandboxStore store, DueQueue due, SandboxDriver driver, TimeProvider clock)
 {
     /// <summary>The record, ending or over; null when there is none.</summary>
     public async Task<SandboxRecord?> EndAsync(string organization, string id, string reason)
@@ -16,7 +16,7 @@ internal sealed class SandboxEnder(SandboxStore store, DueQueue due, SandboxDriv
                 return seen.Record;
             }
 
-            var ending = seen.Record with { State = next, EndReason = reason };
+            var ending = seen.Record with { State = next, EndReason = reason, EndAskedAt = clock.GetUtcNow() };
             await due.ScheduleAsync(organization, id, DueQueue.Lease);
             if (await store.SaveAsync(seen, ending))
             {

@@ -29,7 +29,7 @@ internal static class SandboxMachine
         (SandboxState.Queued or SandboxState.Assigning or SandboxState.Ready or SandboxState.Active or SandboxState.Pausing or SandboxState.Paused, SandboxEvent.EndAsked) => SandboxState.Ending,
         (SandboxState.Ending, SandboxEvent.Gone) => SandboxState.Ended,
         (SandboxState.Ready or SandboxState.Active, SandboxEvent.Gone) => SandboxState.Ended,
-        (SandboxState.Ended or SandboxState.Failed, SandboxEvent.Broke) => null,
+        (SandboxState.Unspecified or SandboxState.Ended or SandboxState.Failed, SandboxEvent.Broke) => null,
         (SandboxState.Ending, SandboxEvent.Broke) => SandboxState.Ended,
         (_, SandboxEvent.Broke) => SandboxState.Failed,
         _ => null,

@@ -49,6 +49,9 @@ internal sealed record SandboxRecord
 
     public DateTimeOffset? StartedAt { get; init; }
 
+    /// <summary>When its end was asked for.</summary>
+    public DateTimeOffset? EndAskedAt { get; init; }
+
     public DateTimeOffset? EndedAt { get; init; }
 
     public DateTimeOffset? ExpiresAt { get; init; }
@@ -70,7 +73,7 @@ internal sealed record SandboxRecord
 /// <summary>A record and the version that a change must name.</summary>
 internal sealed record Versioned(SandboxRecord Record, long Version);
 
-// Metadata only: the generated fast path writes an absent byte[] as an empty one.
+// Metadata only: the generated fast path writes bytes that are null as an empty string.
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(SandboxRecord))]
 internal sealed partial class RecordJson : JsonSerializerContext;

@@ -32,6 +32,9 @@ internal sealed class SandboxStore(RedisConnection redis)
     public Task ClaimIdAsync(string id, string organization) =>
         redis.RunAsync(database => database.StringSetAsync("owner:" + id, organization, TimeSpan.FromDays(60)));
 
+    /// <summary>Takes an id back whose sandbox was refused.</summary>
+    public Task DisclaimIdAsync(string id) => redis.RunAsync(database => database.KeyDeleteAsync("owner:" + id));
+
     /// <summary>Whose sandbox this is, if it ever was one.</summary>
     public async Task<string?> OwnerAsync(string id) => await redis.RunAsync(database => database.StringGetAsync("owner:" + id));
 
@@ -40,6 +43,10 @@ internal sealed class SandboxStore(RedisConnection redis)
         var fields = await redis.RunAsync(database => database.HashGetAsync(RecordKey(organization, id), ["record", "version"]));
         return fields[0].IsNull ? null : new Versioned(Parse(fields[0]!), (long)fields[1]);
     }
+
+    /// <summary>The record's version; 0 when there is none.</summary>
+    public async Task<long> VersionAsync(string organization, string id) =>
+        (long)await redis.RunAsync(database => database.HashGetAsync(RecordKey(organization, id), "version"));
 
     /// <summary>Writes a new record, if the plan has room for it.</summary>
     public async Task<CreateResult> CreateAsync(SandboxRecord record, PlanLimits limits, string requestId, byte[] digest)
@@ -61,14 +68,19 @@ internal sealed class SandboxStore(RedisConnection redis)
         return (SaveStatus)(int)result[0] == SaveStatus.Saved;
     }
 
-    /// <summary>Ids of an organisation's sandboxes, newest first, and how many there are.</summary>
-    public Task<(IReadOnlyList<(string Id, double Score)> Ids, long Total)> ListAsync(string organization, double before, int count) =>
-        redis.RunAsync<(IReadOnlyList<(string, double)>, long)>(async database =>
+    /// <summary>Ids of an organisation's sandboxes, newest first, and how many there are; null when there is no sandbox to go on after.</summary>
+    public Task<(IReadOnlyList<string> Ids, long Total)?> ListAsync(string organization, string after, int count) =>
+        redis.RunAsync<(IReadOnlyList<string>, long)?>(async database =>
         {
             RedisKey index = Tag(organization) + ":index";
-            var entries = await database.SortedSetRangeByScoreWithScoresAsync(
-                index, double.NegativeInfinity, before, before == double.PositiveInfinity ? Exclude.None : Exclude.Stop, Order.Descending, 0, count);
-            return ([.. entries.Select(e => ((string)e.Element!, e.Score))], await database.SortedSetLengthAsync(index));
+            long? rank = after.Length == 0 ? -1 : await database.SortedSetRankAsync(index, after, Order.Descending);
+            if (rank is not { } last)
+            {
+                return null;
+            }
+
+            var ids = await database.SortedSetRangeByRankAsync(index, last + 1, last + count, Order.Descending);
+            return ([.. ids.Select(id => (string)id!)], await database.SortedSetLengthAsync(index));
         });
 
     /// <summary>Calls back whenever some record changed, on whatever replica.</summary>

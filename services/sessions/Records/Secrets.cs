@@ -30,7 +30,8 @@ internal sealed class Secrets
         return box;
     }
 
-    public Dictionary<string, string> Open(string sandboxId, byte[]? box)
+    /// <summary>The environment; null when it was sealed under another key, or is not this sandbox's.</summary>
+    public Dictionary<string, string>? Open(string sandboxId, byte[]? box)
     {
         if (box is null)
         {
@@ -40,7 +41,15 @@ internal sealed class Secrets
         var length = box.Length - NonceLength - TagLength;
         var plain = new byte[length];
         using var aes = new AesGcm(_key, TagLength);
-        aes.Decrypt(box.AsSpan(0, NonceLength), box.AsSpan(NonceLength, length), box.AsSpan(NonceLength + length), plain, Context(sandboxId));
+        try
+        {
+            aes.Decrypt(box.AsSpan(0, NonceLength), box.AsSpan(NonceLength, length), box.AsSpan(NonceLength + length), plain, Context(sandboxId));
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            return null;
+        }
+
         return JsonSerializer.Deserialize<Dictionary<string, string>>(plain) ?? [];
     }
 

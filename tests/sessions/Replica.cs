@@ -1,0 +1,101 @@
+using Corral.Api.V1;
+using Corral.Hosting;
+using Corral.Redis;
+using Corral.Scheduler.V1;
+using Corral.Sessions.Creating;
+using Corral.Sessions.Keys;
+using Corral.Sessions.Lifecycle;
+using Corral.Sessions.Nodes;
+using Corral.Sessions.Records;
+using Corral.Tests.Support;
+using Microsoft.Extensions.Options;
+
+namespace Corral.Sessions.Tests;
+
+/// <summary>One process of sessions: its parts, as the host composes them, on a Redis that it shares with others.</summary>
+internal sealed class Replica : IAsyncDisposable
+{
+    private readonly ChannelPool _channels = new();
+    private readonly Lifetime _lifetime = new();
+    private readonly ErrorLog<SandboxDriver> _log = new();
+    private readonly DueWorker _worker;
+    private bool _working;
+
+    public Replica(RedisServer server, Fleet fleet, TimeProvider clock, Secrets? secrets = null)
+    {
+        Redis = new RedisConnection(server.SocketPath);
+        secrets ??= new Secrets();
+        Store = new SandboxStore(Redis);
+        Keys = new KeyStore(Redis, clock);
+        Due = new DueQueue(Redis, clock);
+        var scheduler = new PlacementService.PlacementServiceClient(_channels.Get(fleet.SchedulerAddress));
+        Driver = new SandboxDriver(Store, Due, secrets, scheduler, _channels, clock, _lifetime, _log);
+        Creator = new SandboxCreator(Store, Keys, Due, Driver, secrets, Options.Create(new PlanOptions()), clock);
+        Ender = new SandboxEnder(Store, Due, Driver, clock);
+        Reconciler = new NodeReconciler(Store, Due, Driver, clock);
+        Lost = new LostSandboxes(Redis, Store, Due, Driver, clock);
+        _worker = new DueWorker(Due, Driver, clock);
+    }
+
+    public RedisConnection Redis { get; }
+
+    public SandboxStore Store { get; }
+
+    public KeyStore Keys { get; }
+
+    public DueQueue Due { get; }
+
+    public SandboxDriver Driver { get; }
+
+    public SandboxCreator Creator { get; }
+
+    public SandboxEnder Ender { get; }
+
+    public NodeReconciler Reconciler { get; }
+
+    public LostSandboxes Lost { get; }
+
+    /// <summary>Begins to take what is due.</summary>
+    public async Task WorkAsync()
+    {
+        _working = true;
+        await _worker.StartAsync(CancellationToken.None);
+    }
+
+    public Task<SandboxRecord> CreateAsync(CreateRequest? request = null, string organization = "org") =>
+        Creator.CreateAsync(new CallerIdentity(organization, "key", [], "request"), request ?? new CreateRequest());
+
+    /// <summary>Waits until a sandbox is in a state, and answers its record.</summary>
+    public async Task<SandboxRecord> UntilAsync(string id, SandboxState state, string organization = "org")
+    {
+        SandboxRecord? record = null;
+        await Eventually.Async($"{id} is {state}", TimeSpan.FromSeconds(60), async () =>
+        {
+            record = (await Store.FindAsync(organization, id))?.Record;
+            return record?.State == state && (!record.IsOver || record.CleanedUp);
+        });
+        return record!;
+    }
+
+    /// <summary>Dies: it writes nothing any more, and calls nobody.</summary>
+    public async Task KillAsync()
+    {
+        await Redis.DisposeAsync();
+        _lifetime.StopApplication();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _lifetime.StopApplication();
+        if (_working)
+        {
+            await _worker.StopAsync(CancellationToken.None);
+        }
+
+        _worker.Dispose();
+        await Redis.DisposeAsync();
+        _channels.Dispose();
+        _lifetime.Dispose();
+        _log.AssertEmpty();
+    }
+}

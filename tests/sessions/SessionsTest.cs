@@ -1,0 +1,65 @@
+using Corral.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Corral.Sessions.Tests;
+
+/// <summary>A test with a Redis and a fleet of its own.</summary>
+public abstract class SessionsTest : IAsyncLifetime
+{
+    private readonly List<Replica> _replicas = [];
+
+    internal ManualClock Clock { get; } = new();
+
+    internal RedisServer Server { get; private set; } = null!;
+
+    internal Fleet Fleet { get; private set; } = null!;
+
+    /// <summary>The replica that most tests need.</summary>
+    internal Replica One { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Server = await RedisServer.StartAsync();
+        Fleet = await Fleet.StartAsync();
+        One = NewReplica();
+        await One.Keys.AddOrganizationAsync("org", "pro");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var replica in _replicas)
+        {
+            await replica.DisposeAsync();
+        }
+
+        await Fleet.DisposeAsync();
+        await Server.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    internal Replica NewReplica()
+    {
+        var replica = new Replica(Server, Fleet, Clock);
+        _replicas.Add(replica);
+        return replica;
+    }
+
+    /// <summary>Reads Redis from outside, as nobody of ours.</summary>
+    internal async Task<T> RedisAsync<T>(Func<IDatabase, Task<T>> read)
+    {
+        await using var connection = new Corral.Redis.RedisConnection(Server.SocketPath);
+        return await connection.RunAsync(read);
+    }
+
+    internal async Task<IReadOnlyList<string>> LiveAsync(string organization = "org") =>
+        [.. (await RedisAsync(db => db.SetMembersAsync($"{{{organization}}}:live"))).Select(v => v.ToString())];
+
+    /// <summary>The states that events tell of a sandbox, in order.</summary>
+    internal async Task<IReadOnlyList<string>> EventsAsync(string id, string organization = "org") =>
+        [.. (await RedisAsync(db => db.StreamRangeAsync($"{{{organization}}}:events"))).Where(e => e["sandbox"] == id).Select(e => e["state"].ToString())];
+
+    /// <summary>The milliseconds metered in the clock's month.</summary>
+    internal async Task<long> MeteredAsync(string organization = "org") =>
+        (long)await RedisAsync(db => db.StringGetAsync($"{{{organization}}}:ms:{Clock.Now.UtcDateTime:yyyy-MM}"));
+}
