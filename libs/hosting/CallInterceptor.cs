@@ -62,9 +62,9 @@ internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log, IHos
         {
             throw new RpcException(new Status(StatusCode.Cancelled, "The call was cancelled."));
         }
-        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        catch (Exception) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            // Streams end when the host stops: no fault of anybody's.
+            // Streams end with the host, one way or another: no fault of anybody's.
             throw RpcErrors.Unavailable("STOPPING", "The service is being stopped. Try again shortly.", Retry);
         }
         catch (Exception exception)
