@@ -9,7 +9,8 @@ namespace Corral.Hosting;
 /// <summary>Wraps every RPC that a service answers: names the request in logs, and turns exceptions into errors that may be told.</summary>
 internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log, IHostApplicationLifetime lifetime) : Interceptor
 {
-    private static readonly TimeSpan StoppingRetry = TimeSpan.FromSeconds(1);
+    private const string UpstreamReason = "UPSTREAM_UNAVAILABLE";
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
@@ -42,6 +43,12 @@ internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log, IHos
         {
             return await call();
         }
+        catch (RpcException exception) when (RpcErrors.Read(exception).Reason.Length == 0 && exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded)
+        {
+            // A call of ours that did not get through. Its text speaks of sockets and paths.
+            LogDependency(exception, UpstreamReason, context.Method);
+            throw RpcErrors.Unavailable(UpstreamReason, "The service is unavailable. Try again shortly.", Retry);
+        }
         catch (RpcException)
         {
             throw;
@@ -55,10 +62,10 @@ internal sealed partial class CallInterceptor(ILogger<CallInterceptor> log, IHos
         {
             throw new RpcException(new Status(StatusCode.Cancelled, "The call was cancelled."));
         }
-        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        catch (Exception) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            // Streams end when the host stops: no fault of anybody's.
-            throw RpcErrors.Unavailable("STOPPING", "The service is being stopped. Try again shortly.", StoppingRetry);
+            // Streams end with the host, one way or another: no fault of anybody's.
+            throw RpcErrors.Unavailable("STOPPING", "The service is being stopped. Try again shortly.", Retry);
         }
         catch (Exception exception)
         {

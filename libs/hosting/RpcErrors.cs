@@ -55,6 +55,9 @@ public static class RpcErrors
     public static RpcException Unavailable(string reason, string message, TimeSpan retryAfter) =>
         Build(StatusCode.Unavailable, reason, message, retryAfter: retryAfter);
 
+    /// <summary>Something that is not offered.</summary>
+    public static RpcException NotImplemented(string reason, string message) => Build(StatusCode.Unimplemented, reason, message);
+
     /// <summary>Something that took too long.</summary>
     public static RpcException DeadlineExceeded(string reason, string message) => Build(StatusCode.DeadlineExceeded, reason, message);
 

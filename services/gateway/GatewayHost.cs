@@ -6,6 +6,7 @@ using Corral.Gateway.Routing;
 using Corral.Gateway.Security;
 using Corral.Hosting;
 using Corral.Sessions.V1;
+using Grpc.AspNetCore.Server;
 using Grpc.Health.V1;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -24,6 +25,8 @@ internal static class GatewayHost
         builder.Services.AddCorralClient<AccessService.AccessServiceClient>("sessions");
         builder.Services.AddCorralClient<Health.HealthClient>("sessions");
         builder.Services.AddSingleton<IReadinessCheck, SessionsReadiness>();
+        // Methods that are not the gateway's own are passed on, and not answered as unknown.
+        builder.Services.Configure<GrpcServiceOptions>(grpc => grpc.IgnoreUnknownServices = true);
         builder.Services.AddHttpForwarder();
         builder.Services.AddSingleton<RouteTable>();
         builder.Services.AddSingleton<Authenticator>();

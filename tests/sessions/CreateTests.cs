@@ -58,7 +58,7 @@ public sealed class CreateTests : SessionsTest
         await Assert.ThrowsAsync<RpcException>(() => One.CreateAsync(organization: "small"));
 
         Assert.Equal([$"owner:{first.Id}"], (await KeysAsync()).Where(k => k.StartsWith("owner:", StringComparison.Ordinal)));
-        Assert.Equal([$"small|{first.Id}"], (await RedisAsync(db => db.SortedSetRangeByRankAsync("due:0"))).Select(v => v.ToString()));
+        Assert.Equal([$"small|{first.Id}"], (await RedisAsync(db => db.SortedSetRangeByRankAsync("{due:0}"))).Select(v => v.ToString()));
     }
 
     [Fact]

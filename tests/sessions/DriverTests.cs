@@ -125,7 +125,6 @@ public sealed class DriverTests : SessionsTest
         await One.WorkAsync();
         var created = await One.CreateAsync(new CreateRequest { MaxDurationMs = 1_234_567 });
         var ready = await One.UntilAsync(created.Id, SandboxState.Ready);
-        await One.Due.TakeAsync(0);
         await UntilDueAsync(created.Id, ready.ExpiresAt!.Value);
         Assert.Equal(ready.StartedAt + TimeSpan.FromMilliseconds(1_234_567), ready.ExpiresAt);
 
@@ -232,14 +231,23 @@ public sealed class DriverTests : SessionsTest
     [Fact]
     public async Task AReplicaThatRests_DoesNotPutOffWhatAnotherJustMadeDue()
     {
-        // It read READY, and is about to write down that nothing is due before the expiry.
         var created = await ReadyAsync();
-        var ready = (await One.Store.FindAsync("org", created))!;
-        await One.Due.ScheduleAsync("org", created, DueQueue.Lease);
-        await One.Store.SaveAsync(ready, ready.Record with { State = SandboxState.Ending, EndReason = "client", EndAskedAt = Clock.Now });
-        await One.Due.ScheduleAsync("org", created, ready.Record.ExpiresAt!.Value);
+        var two = NewReplica();
+        var interrupted = new TaskCompletionSource();
+        // One has read READY and looks how much time is left, when the other takes the end and dies.
+        Clock.Interrupt(() => Task.Run(async () =>
+        {
+            var ready = (await two.Store.FindAsync("org", created))!;
+            await two.Due.AnnounceAsync("org", created, ready.Version + 1);
+            Assert.True(await two.Store.SaveAsync(ready, ready.Record with { State = SandboxState.Ending, EndReason = "client", EndAskedAt = Clock.Now }));
+            await two.KillAsync();
+            interrupted.SetResult();
+        }).GetAwaiter().GetResult());
 
         One.Driver.Drive("org", created);
+        await interrupted.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        await One.WorkAsync();
+        Clock.Now += DueQueue.Lease;
 
         await One.UntilAsync(created, SandboxState.Ended);
     }
@@ -263,14 +271,14 @@ public sealed class DriverTests : SessionsTest
     {
         await Eventually.Async($"{id} rests in {state}", TimeSpan.FromSeconds(60), async () =>
             await One.Store.FindAsync("org", id) is { } found && found.Record.State == state && found.Version >= version
-            && await RedisAsync(db => db.SortedSetScoreAsync("due:0", $"org|{id}")) is { } due
+            && await RedisAsync(db => db.SortedSetScoreAsync("{due:0}", $"org|{id}")) is { } due
             && due - Clock.Now.ToUnixTimeMilliseconds() is > 0 and <= 5_000);
         Clock.Now += after ?? TimeSpan.FromSeconds(1);
     }
 
     private Task UntilDueAsync(string id, DateTimeOffset at) =>
         Eventually.Async($"{id} is due at {at:O}", TimeSpan.FromSeconds(60), async () =>
-            await RedisAsync(db => db.SortedSetScoreAsync("due:0", $"org|{id}")) == at.ToUnixTimeMilliseconds());
+            await RedisAsync(db => db.SortedSetScoreAsync("{due:0}", $"org|{id}")) == at.ToUnixTimeMilliseconds());
 
     private async Task NothingLeftAsync(string id)
     {
@@ -278,6 +286,6 @@ public sealed class DriverTests : SessionsTest
         Assert.False(Fleet.Scheduler.Held.ContainsKey(id));
         Assert.DoesNotContain(id, await LiveAsync());
         await Eventually.Async($"{id} is forgotten by the due queue", TimeSpan.FromSeconds(60), async () =>
-            await RedisAsync(db => db.SortedSetScoreAsync("due:0", $"org|{id}")) is null);
+            await RedisAsync(db => db.SortedSetScoreAsync("{due:0}", $"org|{id}")) is null);
     }
 }

@@ -195,7 +195,8 @@ public sealed class RecordTests : SessionsTest
         var all = new StringBuilder();
         foreach (var key in (RedisResult[])(await db.ExecuteAsync("KEYS", "*"))!)
         {
-            all.Append((string)key!).Append('=').Append(Encoding.Latin1.GetString((await db.KeyDumpAsync((string)key!))!)).Append('\n');
+            // Null for one that is gone by now.
+            all.Append((string)key!).Append('=').Append(Encoding.Latin1.GetString(await db.KeyDumpAsync((string)key!) ?? [])).Append('\n');
             all.Append(await TextAsync(db, (string)key!)).Append('\n');
         }
 
@@ -204,6 +205,7 @@ public sealed class RecordTests : SessionsTest
 
     private static async Task<string> TextAsync(IDatabase db, string key) => await db.KeyTypeAsync(key) switch
     {
+        RedisType.None => "",
         RedisType.String => (await db.StringGetAsync(key)).ToString(),
         RedisType.Hash => string.Join(' ', (await db.HashGetAllAsync(key)).Select(e => $"{e.Name} {e.Value}")),
         RedisType.Set => string.Join(' ', await db.SetMembersAsync(key)),

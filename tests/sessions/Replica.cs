@@ -33,7 +33,7 @@ internal sealed class Replica : IAsyncDisposable
         Creator = new SandboxCreator(Store, Keys, Due, Driver, secrets, Options.Create(new PlanOptions()), clock);
         Ender = new SandboxEnder(Store, Due, Driver, clock);
         Reconciler = new NodeReconciler(Store, Due, Driver, clock);
-        Lost = new LostSandboxes(Redis, Store, Due, Driver, clock);
+        Lost = new LostSandboxes(Store, Due, Driver, clock);
         _worker = new DueWorker(Due, Driver, clock);
     }
 

@@ -17,9 +17,8 @@ internal sealed class OpenApi
         var paths = new JsonObject();
         foreach (var path in routes.All.GroupBy(r => r.Path, StringComparer.Ordinal))
         {
-            // A document has one operation a verb: the one without a selector, else the first.
-            var operations = path.GroupBy(r => r.Verb).Select(g => (g.Key, Route: g.OrderBy(r => r.Call.QuerySelector.Length).First()));
-            paths[path.Key] = new JsonObject(operations.Select(o => KeyValuePair.Create<string, JsonNode?>(o.Key.ToLowerInvariant(), Operation(o.Route))));
+            var operations = path.GroupBy(r => r.Verb).Select(g => (g.Key, Routes: g.OrderBy(r => r.Call.QuerySelector.Length).ToList()));
+            paths[path.Key] = new JsonObject(operations.Select(o => KeyValuePair.Create<string, JsonNode?>(o.Key.ToLowerInvariant(), Operation(o.Routes))));
         }
 
         var document = new JsonObject
@@ -45,35 +44,43 @@ internal sealed class OpenApi
 
     public string Text { get; }
 
-    private JsonObject Operation(Route route)
+    // A document has one operation a verb: RPCs that only a query's selector tells apart share it.
+    private JsonObject Operation(IReadOnlyList<Route> routes)
     {
+        var first = routes[0];
         var operation = new JsonObject
         {
-            ["operationId"] = $"{route.Descriptor.Service.Name}_{route.Descriptor.Name}",
-            ["x-required-scope"] = route.Call.Scope,
+            ["operationId"] = Name(first),
+            ["x-rpcs"] = new JsonArray([.. routes.Select(r => (JsonNode)Name(r))]),
+            ["x-required-scope"] = first.Call.Scope,
         };
-        if (route.HasBody)
+        if (first.HasBody)
         {
-            operation["requestBody"] = new JsonObject { ["content"] = Content("application/json", Schema(route.Descriptor.InputType)) };
+            operation["requestBody"] = new JsonObject { ["content"] = Content("application/json", Schema(first.Descriptor.InputType)) };
         }
         else
         {
-            operation["parameters"] = new JsonArray([.. MessageShape.Of(route.Descriptor.InputType).Fields.Select(f =>
+            operation["parameters"] = new JsonArray([.. routes.SelectMany(r => MessageShape.Of(r.Descriptor.InputType).Fields).DistinctBy(f => f.Name).Select(f =>
                 (JsonNode)new JsonObject { ["name"] = f.Name, ["in"] = "query", ["schema"] = Value(f.Descriptor) })]);
         }
 
-        var answer = route.ResponseField?.MessageType ?? route.Descriptor.OutputType;
         operation["responses"] = new JsonObject
         {
-            [(route.Call.Status == 0 ? 200 : route.Call.Status).ToString(System.Globalization.CultureInfo.InvariantCulture)] = new JsonObject
+            [(first.Call.Status == 0 ? 200 : first.Call.Status).ToString(System.Globalization.CultureInfo.InvariantCulture)] = new JsonObject
             {
                 ["description"] = "Success",
-                ["content"] = Content(route.Call.Answer == Answer.Events ? "text/event-stream" : "application/json", Schema(answer)),
+                ["content"] = Content(
+                    first.Call.Answer == Answer.Events ? "text/event-stream" : "application/json",
+                    routes.Count == 1 ? Answered(first) : new JsonObject { ["oneOf"] = new JsonArray([.. routes.Select(r => (JsonNode)Answered(r))]) }),
             },
             ["default"] = new JsonObject { ["description"] = "Error", ["content"] = Content("application/json", Reference("Error")) },
         };
         return operation;
     }
+
+    private JsonObject Answered(Route route) => Schema(route.ResponseField?.MessageType ?? route.Descriptor.OutputType);
+
+    private static string Name(Route route) => $"{route.Descriptor.Service.Name}_{route.Descriptor.Name}";
 
     private JsonObject Schema(MessageDescriptor message)
     {

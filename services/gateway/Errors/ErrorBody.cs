@@ -54,6 +54,11 @@ internal static class ErrorBody
 
         foreach (var (name, value) in error.Facts ?? new Dictionary<string, string>())
         {
+            if (name is "error" or "code")
+            {
+                continue;
+            }
+
             if (long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
             {
                 json.WriteNumber(name, number);

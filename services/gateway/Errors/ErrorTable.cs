@@ -31,10 +31,29 @@ internal static class ErrorTable
     public static ApiError From(RpcErrorInfo error, MessageDescriptor? request = null)
     {
         var status = StatusOf(error);
-        var message = status == StatusCodes.Status500InternalServerError ? Fault : MessageOf(error, request);
+        if (status == StatusCodes.Status500InternalServerError)
+        {
+            return new ApiError(status, Fault);
+        }
+
         var retry = status == StatusCodes.Status503ServiceUnavailable ? error.RetryAfter ?? DefaultRetry : error.RetryAfter;
-        return new ApiError(status, message, CodeOf(error), error.Metadata, retry, error.Violations);
+        return new ApiError(status, MessageOf(error, request), CodeOf(error), error.Metadata, retry, error.Violations);
     }
+
+    /// <summary>What may be told of an error. One without a reason was not made by us, but by a library that speaks of sockets and paths.</summary>
+    public static string Tell(RpcErrorInfo error) => error.Reason.Length > 0 ? error.Message : error.Code switch
+    {
+        StatusCode.InvalidArgument or StatusCode.OutOfRange => "The request is not valid.",
+        StatusCode.Unauthenticated => "Invalid or missing API key",
+        StatusCode.PermissionDenied => "Insufficient permissions",
+        StatusCode.NotFound or StatusCode.Unimplemented => "Not found",
+        StatusCode.ResourceExhausted => "A limit was reached.",
+        StatusCode.Unavailable => "The service is unavailable. Try again shortly.",
+        StatusCode.DeadlineExceeded => "The request took too long.",
+        StatusCode.Cancelled => "The request was cancelled.",
+        StatusCode.AlreadyExists or StatusCode.FailedPrecondition or StatusCode.Aborted => "The request does not fit the present state.",
+        _ => Fault,
+    };
 
     private static int StatusOf(RpcErrorInfo error) => (error.Code, error.Reason) switch
     {
@@ -56,14 +75,9 @@ internal static class ErrorTable
 
     private static string MessageOf(RpcErrorInfo error, MessageDescriptor? request)
     {
-        if (error.Code == StatusCode.Unavailable && error.Reason.Length == 0)
-        {
-            return "The service is unavailable. Try again shortly.";
-        }
-
         if (error is not { Reason: "INVALID_ARGUMENT", Violations: [var first, ..] })
         {
-            return error.Message;
+            return Tell(error);
         }
 
         // Services speak of their contract's fields; callers know the dialect's.

@@ -2,6 +2,7 @@ using Route = Corral.Gateway.Routing.Route;
 using System.Collections.Frozen;
 using System.Globalization;
 using Corral.Dialect.V1;
+using Corral.Gateway.Errors;
 using Corral.Gateway.Routing;
 using Corral.Gateway.Security;
 using Corral.Hosting;
@@ -34,7 +35,7 @@ internal sealed class NativeProxy(Authenticator authenticator, SandboxLocator lo
             // 1
             if (!Methods.TryGetValue(context.Request.Path, out var method))
             {
-                throw new RpcException(new Status(StatusCode.Unimplemented, "There is no such method."));
+                throw RpcErrors.NotImplemented("NO_SUCH_METHOD", "There is no such method.");
             }
 
             // 2
@@ -57,6 +58,10 @@ internal sealed class NativeProxy(Authenticator authenticator, SandboxLocator lo
         {
             Refuse(context, exception);
         }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody listens any more.
+        }
     }
 
     private async Task<string> NodeAsync(HttpContext context, Caller caller)
@@ -75,7 +80,7 @@ internal sealed class NativeProxy(Authenticator authenticator, SandboxLocator lo
         context.Response.StatusCode = StatusCodes.Status200OK;
         context.Response.ContentType = "application/grpc";
         context.Response.Headers["grpc-status"] = ((int)exception.StatusCode).ToString(CultureInfo.InvariantCulture);
-        context.Response.Headers["grpc-message"] = Uri.EscapeDataString(exception.Status.Detail);
+        context.Response.Headers["grpc-message"] = Uri.EscapeDataString(ErrorTable.Tell(RpcErrors.Read(exception)));
         if (exception.Trailers.GetValueBytes(RpcErrors.DetailsTrailer) is { } details)
         {
             context.Response.Headers[RpcErrors.DetailsTrailer] = Convert.ToBase64String(details).TrimEnd('=');

@@ -21,7 +21,6 @@ internal sealed class JsonField
 
     public static string Camel(string name)
     {
-
         var parts = name.Split('_');
         return parts[0] + string.Concat(parts.Skip(1).Where(p => p.Length > 0).Select(p => char.ToUpperInvariant(p[0]) + p[1..]));
     }

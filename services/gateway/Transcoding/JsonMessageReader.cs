@@ -11,6 +11,8 @@ namespace Corral.Gateway.Transcoding;
 internal static class JsonMessageReader
 {
     private const int MaxDepth = 64;
+    private const int MaxExactDigits = 24;
+    private const int MaxShown = 100;
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = MaxDepth };
 
@@ -57,12 +59,12 @@ internal static class JsonMessageReader
                     continue;
                 }
 
-                throw new RequestException($"Unknown query parameter: {name}");
+                throw new RequestException($"Unknown query parameter: {Shown(name)}");
             }
 
             if (values.Count != 1)
             {
-                throw new RequestException($"{name} must be given once");
+                throw new RequestException($"{Shown(name)} must be given once");
             }
 
             field.Descriptor.Accessor.SetValue(message, ReadText(field, values[0] ?? ""));
@@ -81,10 +83,10 @@ internal static class JsonMessageReader
         {
             if (!seen.Add(property.Name))
             {
-                throw new RequestException($"{path}{property.Name} is given twice");
+                throw new RequestException($"{Shown(path + property.Name)} is given twice");
             }
 
-            var (target, field) = Find(message, shape, property.Name) ?? throw new RequestException($"Unknown field: {path}{property.Name}");
+            var (target, field) = Find(message, shape, property.Name) ?? throw new RequestException($"Unknown field: {Shown(path + property.Name)}");
             if (property.Value.ValueKind != JsonValueKind.Null)
             {
                 Set(target, field, property.Value, path + property.Name);
@@ -142,7 +144,7 @@ internal static class JsonMessageReader
         {
             if (map.Contains(property.Name))
             {
-                throw new RequestException($"{path}.{property.Name} is given twice");
+                throw new RequestException($"{Shown($"{path}.{property.Name}")} is given twice");
             }
 
             map[property.Name] = ReadValue(value, property.Value, $"{path}.{property.Name}");
@@ -160,9 +162,9 @@ internal static class JsonMessageReader
             case FieldType.Bool:
                 return json.ValueKind is JsonValueKind.True or JsonValueKind.False ? json.GetBoolean() : throw Wrong(path, "true or false");
             case FieldType.Int32:
-                return json.ValueKind == JsonValueKind.Number && json.TryGetInt32(out var small) ? small : throw Wrong(path, "a whole number");
+                return Whole(json, path) is >= int.MinValue and <= int.MaxValue and var small ? (int)small : throw Wrong(path, "a whole number");
             case FieldType.Int64:
-                return json.ValueKind == JsonValueKind.Number && json.TryGetInt64(out var large) ? large : throw Wrong(path, "a whole number");
+                return Whole(json, path);
             case FieldType.Double:
                 return json.ValueKind == JsonValueKind.Number && json.TryGetDouble(out var real) && double.IsFinite(real) ? real : throw Wrong(path, "a number");
             case FieldType.Message:
@@ -172,6 +174,28 @@ internal static class JsonMessageReader
             default:
                 throw Wrong(path, "absent: it cannot be set");
         }
+    }
+
+    // 60000, and as some languages write it: 60000.0 or 6e4.
+    private static long Whole(JsonElement json, string path)
+    {
+        if (json.ValueKind == JsonValueKind.Number)
+        {
+            if (json.TryGetInt64(out var plain))
+            {
+                return plain;
+            }
+
+            // Longer ones, and ever smaller ones, would be rounded to what they are not.
+            var text = json.GetRawText();
+            if (text.Length <= MaxExactDigits && json.TryGetDecimal(out var number) && decimal.IsInteger(number)
+                && number is >= long.MinValue and <= long.MaxValue && (number != 0 || !text.Split('e', 'E')[0].AsSpan().ContainsAnyInRange('1', '9')))
+            {
+                return (long)number;
+            }
+        }
+
+        throw Wrong(path, "a whole number");
     }
 
     // A query knows only text.
@@ -197,10 +221,12 @@ internal static class JsonMessageReader
     {
         foreach (var field in shape.Fields.Where(f => f.Options.EncodingField.Length > 0))
         {
+            var given = !field.Descriptor.HasPresence || field.Descriptor.Accessor.HasValue(message);
             var encoding = (string)shape.Descriptor.FindFieldByName(field.Options.EncodingField).Accessor.GetValue(message);
             switch (encoding)
             {
                 case "" or "utf-8":
+                case "base64" when !given:
                     break;
                 case "base64":
                     try
@@ -223,5 +249,8 @@ internal static class JsonMessageReader
     private static JsonElement Expect(JsonElement json, JsonValueKind kind, string path, string what) =>
         json.ValueKind == kind ? json : throw Wrong(path, what);
 
-    private static RequestException Wrong(string path, string what) => new($"Invalid {path}: must be {what}");
+    private static RequestException Wrong(string path, string what) => new($"Invalid {Shown(path)}: must be {what}");
+
+    // A name may be as long as the body: it is told, not repeated.
+    private static string Shown(string name) => name.Length <= MaxShown ? name : name[..MaxShown] + "…";
 }

@@ -97,8 +97,11 @@ internal static class JsonMessageWriter
             case long number:
                 json.WriteNumberValue(number);
                 break;
-            case double number:
+            case double number when double.IsFinite(number):
                 json.WriteNumberValue(number);
+                break;
+            case double:
+                json.WriteNullValue();
                 break;
             case Timestamp time:
                 json.WriteNumberValue(time.ToDateTimeOffset().ToUnixTimeMilliseconds());

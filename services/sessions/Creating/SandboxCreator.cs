@@ -22,7 +22,7 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
         var record = Describe(caller.OrganizationId, request, limits);
 
         // In this order, so that a crash in between leaves at worst an id without a record, which the driver forgets.
-        await Task.WhenAll(store.ClaimIdAsync(record.Id, record.Organization), due.ScheduleAsync(record.Organization, record.Id, DueQueue.Lease));
+        await Task.WhenAll(store.ClaimIdAsync(record.Id, record.Organization), due.AnnounceAsync(record.Organization, record.Id, 1));
         var result = await store.CreateAsync(record, limits, request.RequestId, Digest(request));
         if (result.Status != SaveStatus.Saved)
         {

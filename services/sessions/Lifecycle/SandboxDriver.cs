@@ -41,13 +41,13 @@ internal sealed partial class SandboxDriver(
     }
 
     // Drives a sandbox until it rests.
-    private async Task<Pause> StepAsync(string organization, string id, CancellationToken cancellationToken)
+    private async Task<Rest> StepAsync(string organization, string id, CancellationToken cancellationToken)
     {
         while (true)
         {
             if (await store.FindAsync(organization, id) is not { } seen)
             {
-                return new Pause(0, null);
+                return new Rest(0, null);
             }
 
             var rest = seen.Record.State switch
@@ -60,7 +60,7 @@ internal sealed partial class SandboxDriver(
             };
             if (rest is { } outcome)
             {
-                return new Pause(seen.Version, outcome.DueIn);
+                return outcome;
             }
         }
     }
@@ -72,7 +72,8 @@ internal sealed partial class SandboxDriver(
             _driving[id] = false;
             try
             {
-                await SettleAsync(organization, id);
+                var rest = await StepAsync(organization, id, lifetime.ApplicationStopping);
+                await due.RestAsync(organization, id, rest.Version, rest.DueIn);
             }
             catch (Exception exception) when (exception is DependencyUnavailableException || lifetime.ApplicationStopping.IsCancellationRequested)
             {
@@ -84,19 +85,6 @@ internal sealed partial class SandboxDriver(
             }
         }
         while (!_driving.TryRemove(new KeyValuePair<string, bool>(id, false)));
-    }
-
-    // Whoever changes a record puts it down as due first. That may have been before this one put it down as due later:
-    // so the record is looked at once more.
-    private async Task SettleAsync(string organization, string id)
-    {
-        Pause pause;
-        do
-        {
-            pause = await StepAsync(organization, id, lifetime.ApplicationStopping);
-            await (pause.DueIn is { } after ? due.ScheduleAsync(organization, id, after) : due.ForgetAsync(organization, id));
-        }
-        while (await store.VersionAsync(organization, id) != pause.Version);
     }
 
     private async Task<Rest?> PlaceAsync(Versioned seen, CancellationToken cancellationToken)
@@ -115,12 +103,12 @@ internal sealed partial class SandboxDriver(
         catch (RpcException)
         {
             // A node that restarts is missing for a moment; the scheduler, too.
-            return new Rest(Again);
+            return new Rest(seen.Version, Again);
         }
 
         if (response.Reservation is not { } room)
         {
-            return new Rest(QueueRetry);
+            return new Rest(seen.Version, QueueRetry);
         }
 
         await SaveAsync(seen, SandboxEvent.Placed, record with
@@ -137,7 +125,7 @@ internal sealed partial class SandboxDriver(
     private async Task<Rest?> StartAsync(Versioned seen, CancellationToken cancellationToken)
     {
         var record = seen.Record;
-        await due.ScheduleAsync(record.Organization, record.Id, StartPatience + DueQueue.Lease);
+        await due.KeepAsync(record.Organization, record.Id, StartPatience + DueQueue.Lease);
         if (secrets.Open(record.Id, record.SealedEnv) is not { } env)
         {
             return await BreakAsync(seen, "The sandbox's environment cannot be read: the instance's secrets key is another one.", "start_failed");
@@ -170,7 +158,7 @@ internal sealed partial class SandboxDriver(
         if (error.Code == StatusCode.Unavailable && clock.GetUtcNow() - record.CreatedAt < StartPatience)
         {
             // The same generation on the same node: the start is idempotent, and a node-agent that restarts goes on with it.
-            return new Rest(Again);
+            return new Rest(seen.Version, Again);
         }
 
         if (record.Attempts >= MaxAttempts)
@@ -181,12 +169,12 @@ internal sealed partial class SandboxDriver(
         // The node may have started it all the same, and have told so: it need not tell it again. One that does not answer
         // now reports when it is back, and is then told that an older generation is nobody's.
         await TellNodeAsync(record, CallPatience, cancellationToken);
-        await SaveAsync(seen, SandboxEvent.Retried, record with
+        var saved = await SaveAsync(seen, SandboxEvent.Retried, record with
         {
             Generation = record.Generation + 1,
             ExcludedNodes = error.Reason == "NODE_FULL" ? record.ExcludedNodes : [.. record.ExcludedNodes, record.NodeId],
         });
-        return new Rest(Again);
+        return saved ? new Rest(seen.Version + 1, Again) : null;
     }
 
     private async Task<Rest?> ExpireAsync(Versioned seen)
@@ -194,7 +182,7 @@ internal sealed partial class SandboxDriver(
         var left = seen.Record.ExpiresAt - clock.GetUtcNow();
         if (left > TimeSpan.Zero)
         {
-            return new Rest(left.Value);
+            return new Rest(seen.Version, left.Value);
         }
 
         await SaveAsync(seen, SandboxEvent.EndAsked, seen.Record with { EndReason = "expired", EndAskedAt = clock.GetUtcNow() });
@@ -205,7 +193,7 @@ internal sealed partial class SandboxDriver(
     {
         if (!await TellEndAsync(seen.Record, seen.Record.EndAskedAt, cancellationToken))
         {
-            return new Rest(Again);
+            return new Rest(seen.Version, Again);
         }
 
         await SaveAsync(seen, SandboxEvent.Gone, seen.Record with { EndedAt = clock.GetUtcNow(), SealedEnv = null, CleanedUp = true });
@@ -216,12 +204,12 @@ internal sealed partial class SandboxDriver(
     {
         if (!seen.Record.IsOver || seen.Record.CleanedUp)
         {
-            return new Rest(null);
+            return new Rest(seen.Version, null);
         }
 
         if (!await TellEndAsync(seen.Record, seen.Record.EndedAt, cancellationToken))
         {
-            return new Rest(Again);
+            return new Rest(seen.Version, Again);
         }
 
         await store.SaveAsync(seen, seen.Record with { CleanedUp = true, SealedEnv = null });
@@ -317,11 +305,7 @@ internal sealed partial class SandboxDriver(
     private partial void LogFault(Exception exception, string sandboxId);
 
     /// <summary>A sandbox that has nothing to do now.</summary>
+    /// <param name="Version">The version of its record; 0 when there is none.</param>
     /// <param name="DueIn">When it has; null for never.</param>
-    private readonly record struct Rest(TimeSpan? DueIn);
-
-    /// <summary>Where driving stopped.</summary>
-    /// <param name="Version">The version of the record that had nothing to do; 0 when there is none.</param>
-    /// <param name="DueIn">When it has; null for never.</param>
-    private readonly record struct Pause(long Version, TimeSpan? DueIn);
+    private readonly record struct Rest(long Version, TimeSpan? DueIn);
 }

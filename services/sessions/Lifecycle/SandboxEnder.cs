@@ -17,7 +17,7 @@ internal sealed class SandboxEnder(SandboxStore store, DueQueue due, SandboxDriv
             }
 
             var ending = seen.Record with { State = next, EndReason = reason, EndAskedAt = clock.GetUtcNow() };
-            await due.ScheduleAsync(organization, id, DueQueue.Lease);
+            await due.AnnounceAsync(organization, id, seen.Version + 1);
             if (await store.SaveAsync(seen, ending))
             {
                 driver.Drive(organization, id);

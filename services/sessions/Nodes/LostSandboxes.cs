@@ -1,22 +1,20 @@
 using Corral.Api.V1;
-using Corral.Redis;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Records;
 
 namespace Corral.Sessions.Nodes;
 
-/// <summary>Fails the sandboxes that should be on a node and are not. <c>due:0</c> names every sandbox that is not over.</summary>
-internal sealed class LostSandboxes(RedisConnection redis, SandboxStore store, DueQueue due, SandboxDriver driver, TimeProvider clock)
+/// <summary>Fails the sandboxes that should be on a node and are not.</summary>
+internal sealed class LostSandboxes(SandboxStore store, DueQueue due, SandboxDriver driver, TimeProvider clock)
 {
     /// <param name="nodeId">The node.</param>
     /// <param name="named">What it has.</param>
     /// <param name="introducedAt">When it began to tell: what became ready later need not have been named.</param>
     public async Task FailMissingAsync(string nodeId, HashSet<(string Id, long Generation)> named, DateTimeOffset introducedAt)
     {
-        var entries = await redis.RunAsync(database => database.SortedSetRangeByRankAsync("due:0"));
-        foreach (var parts in entries.Select(entry => ((string)entry!).Split('|', 2)))
+        foreach (var (organization, id) in await due.AllAsync())
         {
-            await FailIfMissingAsync(parts[0], parts[1], found => found.NodeId == nodeId && found.StartedAt < introducedAt && !named.Contains((found.Id, found.Generation)));
+            await FailIfMissingAsync(organization, id, found => found.NodeId == nodeId && found.StartedAt < introducedAt && !named.Contains((found.Id, found.Generation)));
         }
     }
 
@@ -33,7 +31,7 @@ internal sealed class LostSandboxes(RedisConnection redis, SandboxStore store, D
             };
 
             // The room is given back by the driver.
-            await due.ScheduleAsync(organization, id, DueQueue.Lease);
+            await due.AnnounceAsync(organization, id, found.Version + 1);
             if (await store.SaveAsync(found, failed))
             {
                 driver.Drive(organization, id);

@@ -29,7 +29,7 @@ internal sealed class NodeReconciler(SandboxStore store, DueQueue due, SandboxDr
             if (changed.IsOver)
             {
                 // The room is given back by the driver.
-                await due.ScheduleAsync(changed.Organization, changed.Id, DueQueue.Lease);
+                await due.AnnounceAsync(changed.Organization, changed.Id, current.Version + 1);
             }
 
             if (await store.SaveAsync(current, changed))

@@ -44,10 +44,6 @@ internal sealed class SandboxStore(RedisConnection redis)
         return fields[0].IsNull ? null : new Versioned(Parse(fields[0]!), (long)fields[1]);
     }
 
-    /// <summary>The record's version; 0 when there is none.</summary>
-    public async Task<long> VersionAsync(string organization, string id) =>
-        (long)await redis.RunAsync(database => database.HashGetAsync(RecordKey(organization, id), "version"));
-
     /// <summary>Writes a new record, if the plan has room for it.</summary>
     public async Task<CreateResult> CreateAsync(SandboxRecord record, PlanLimits limits, string requestId, byte[] digest)
     {

@@ -1,0 +1,58 @@
+using System.Security.Cryptography;
+using System.Text;
+using Corral.Api.V1;
+using Corral.Hosting;
+using Corral.Sessions.V1;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace Corral.Gateway.Tests;
+
+/// <summary>Sessions, as the gateway asks it.</summary>
+internal sealed class FakeSessions
+{
+    public const string Key = "br_live_abcdefghijklmnopqrstuvwxyz012345";
+    public const string ReadKey = "br_live_readreadreadreadreadreadreadread";
+
+    /// <summary>The last create that arrived, and on whose behalf.</summary>
+    public (CreateRequest Request, CallerIdentity Caller)? Created { get; set; }
+
+    /// <summary>What a create answers instead, if anything.</summary>
+    public Func<RpcException>? Fault { get; set; }
+
+    internal sealed class Access : AccessService.AccessServiceBase
+    {
+        public override Task<AuthenticateResponse> Authenticate(AuthenticateRequest request, ServerCallContext context)
+        {
+            if (request.KeySha256 == Digest(Key))
+            {
+                return Task.FromResult(new AuthenticateResponse { OrganizationId = "org", KeyId = "key-1", Plan = "pro" });
+            }
+
+            return request.KeySha256 == Digest(ReadKey)
+                ? Task.FromResult(new AuthenticateResponse { OrganizationId = "org", KeyId = "key-2", Plan = "pro", Scopes = { "sandbox_sessions:read" } })
+                : throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key");
+        }
+
+        public override Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context) =>
+            throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox session not found");
+
+        private static ByteString Digest(string key) => ByteString.CopyFrom(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+    }
+
+    internal sealed class Sandboxes(FakeSessions sessions) : SandboxService.SandboxServiceBase
+    {
+        public override Task<CreateResponse> Create(CreateRequest request, ServerCallContext context)
+        {
+            if (sessions.Fault is { } fault)
+            {
+                throw fault();
+            }
+
+            sessions.Created = (request, CallerIdentity.From(context));
+            return Task.FromResult(new CreateResponse { Sandbox = new Sandbox { SandboxId = "sbx-made", State = SandboxState.Queued } });
+        }
+
+        public override Task<ListResponse> List(ListRequest request, ServerCallContext context) => Task.FromResult(new ListResponse { TotalItems = 7 });
+    }
+}
