@@ -57,7 +57,7 @@ internal sealed unsafe class ExecSession(GuestRequest request, int socket)
             Libc.Enotdir => ("not_directory", $"The working directory {request.Path} is not a directory."),
             Libc.Enametoolong or Libc.Eloop => ("invalid_path", "The working directory is not a valid path."),
             Libc.Eacces => ("permission_denied", $"The working directory {request.Path} cannot be entered."),
-            Libc.E2big => ("too_large", "The arguments and the environment are too long."),
+            Libc.E2big => ("too_long", "The arguments and the environment are too long."),
             _ => ("other", "The sandbox has no room for another process."),
         };
         Frames.Fail(socket, code, message);

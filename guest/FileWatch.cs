@@ -53,7 +53,7 @@ internal sealed unsafe class FileWatch : IDisposable
         var error = _inotify.Fd < 0 ? Libc.Emfile : _tree.Open();
         if (error != 0)
         {
-            throw error is Libc.Enospc or Libc.Emfile ? new GuestFailure("too_large", "There are too many directories to watch") : GuestFailure.Of(error);
+            throw error is Libc.Enospc or Libc.Emfile ? new GuestFailure("too_many", "There are too many directories to watch") : GuestFailure.Of(error);
         }
 
         Frames.Write(_socket, Frame.Result, new GuestResult(), GuestJson.Default.GuestResult);

@@ -92,7 +92,7 @@ public sealed record GuestExit
 }
 
 /// <summary>An operation that failed inside.</summary>
-/// <param name="Code">not_found, exists, is_directory, not_directory, permission_denied, invalid_path, no_space, not_empty, too_large or other.</param>
+/// <param name="Code">not_found, exists, is_directory, not_directory, permission_denied, invalid_path, no_space, not_empty, too_large, too_long, too_many or other.</param>
 /// <param name="Message">For a person.</param>
 public sealed record GuestError(string Code, string Message);
 
