@@ -15,6 +15,8 @@ internal static unsafe class FileOperations
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
+    private static readonly EnumerationOptions Everything = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
+
     public static int Run(GuestRequest request)
     {
         try
@@ -195,12 +197,45 @@ internal static unsafe class FileOperations
         {
             File.Delete(path);
         }
+        else if (recursive)
+        {
+            DeleteTree(path);
+        }
         else
         {
-            Directory.Delete(path, recursive);
+            RemoveDirectory(path);
         }
 
         Answer(new GuestResult());
+    }
+
+    private static void DeleteTree(string directory)
+    {
+        foreach (var entry in new DirectoryInfo(directory).EnumerateFileSystemInfos("*", Everything))
+        {
+            if ((entry.Attributes & (FileAttributes.Directory | FileAttributes.ReparsePoint)) == FileAttributes.Directory)
+            {
+                DeleteTree(entry.FullName);
+            }
+            else
+            {
+                File.Delete(entry.FullName);
+            }
+        }
+
+        RemoveDirectory(directory);
+    }
+
+    // The platform's own does not tell why it could not.
+    private static void RemoveDirectory(string path)
+    {
+        fixed (byte* start = FilePath.Bytes(path))
+        {
+            if (Libc.rmdir(start) != 0)
+            {
+                throw GuestFailure.Of(Libc.LastError);
+            }
+        }
     }
 
     private static void Answer(GuestResult result) => Frames.Write(Out, Frame.Result, result, GuestJson.Default.GuestResult);

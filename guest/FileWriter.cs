@@ -21,6 +21,11 @@ internal static class FileWriter
         }
 
         var folder = Path.GetDirectoryName(target)!;
+        if (FileStatus.TryOf(folder, follow: true) is { IsDirectory: false })
+        {
+            throw GuestFailure.Of(Libc.Enotdir);
+        }
+
         FileOperations.MakeDirectory(folder);
         var temporary = Path.Combine(folder, TemporaryPrefix + Guid.NewGuid().ToString("N"));
         try

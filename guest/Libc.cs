@@ -95,6 +95,9 @@ internal static unsafe class Libc
     public static extern int renameat2(int fromDirectory, byte* from, int toDirectory, byte* to, uint flags);
 
     [DllImport("libc", SetLastError = true)]
+    public static extern int rmdir(byte* path);
+
+    [DllImport("libc", SetLastError = true)]
     public static extern int inotify_init1(int flags);
 
     [DllImport("libc", SetLastError = true)]
@@ -141,6 +144,9 @@ internal static unsafe class Libc
 
     [DllImport("libc")]
     public static extern int posix_spawn_file_actions_addchdir_np(void* actions, byte* path);
+
+    [DllImport("libc")]
+    public static extern int posix_spawn_file_actions_addclosefrom_np(void* actions, int first);
 
     [DllImport("libc")]
     public static extern int posix_spawnattr_init(void* attributes);

@@ -52,6 +52,8 @@ internal static unsafe class Spawner
             Libc.sigfillset(signals);
             Libc.posix_spawnattr_setsigdefault(attributes, signals);
             Wire(actions, spawn, owned);
+            // Ours close by themselves; whatever else this process was given does, too.
+            Libc.posix_spawn_file_actions_addclosefrom_np(actions, 3);
             Libc.posix_spawn_file_actions_addchdir_np(actions, Text(spawn.Directory, owned));
             var program = Text(command[0], owned);
             var (arguments, environment) = ((nint)Vector(command, owned), (nint)Vector([.. spawn.Environment.Select(e => $"{e.Key}={e.Value}")], owned));

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Text;
 
 namespace Corral.Guest;
@@ -29,85 +28,34 @@ internal static class TrustStore
     public static void Install(string pem)
     {
         var body = Parse(pem);
-        var earlier = Bodies(Read(Own)).Concat(Bodies(Read(Local))).Where(other => other != body).ToHashSet(StringComparer.Ordinal);
-        var certificate = Pem(body);
+        var certificate = Encoding.ASCII.GetBytes(Pem(body));
+        var bundle = Read(Bundle);
+        var renewed = Renew(bundle, certificate, Read(Own), Read(Local));
         Write(Own, certificate);
-        Write(Bundle, Renew(Read(Bundle), body, earlier));
+        Write(Bundle, renewed);
         Write(Local, certificate);
-        Write(Chromium, $"{{\"CACertificates\":[\"{body}\"]}}\n");
+        Write(Chromium, Encoding.ASCII.GetBytes($"{{\"CACertificates\":[\"{body}\"]}}\n"));
     }
 
     // The base64 of one certificate, and nothing that a reader of the bundle could take for anything else.
     private static string Parse(string pem)
     {
-        var blocks = Bodies(pem).ToList();
-        if (blocks.Count != 1 || pem.Length > MaxCertificate)
+        var begin = pem.IndexOf(Begin, StringComparison.Ordinal);
+        var end = pem.IndexOf(End, StringComparison.Ordinal);
+        if (pem.Length > MaxCertificate || begin < 0 || end < begin || pem.LastIndexOf(Begin, StringComparison.Ordinal) != begin)
         {
             throw new FormatException("Not one certificate in PEM form.");
         }
 
-        var der = new byte[Base64.GetMaxDecodedFromUtf8Length(blocks[0].Length)];
-        return Convert.TryFromBase64String(blocks[0], der, out var length) && IsSequence(der.AsSpan(0, length))
+        var body = pem.AsSpan((begin + Begin.Length)..end);
+        var der = new byte[body.Length];
+        return Convert.TryFromBase64Chars(body, der, out var length) && IsSequence(der.AsSpan(0, length))
             ? Convert.ToBase64String(der, 0, length)
             : throw new FormatException("Not a certificate in PEM form.");
     }
 
     // X.690: a certificate is one SEQUENCE with a length of two bytes, since none is shorter than 256 bytes or longer than 64 KiB.
     private static bool IsSequence(ReadOnlySpan<byte> der) => der is [0x30, 0x82, var high, var low, ..] && der.Length == 4 + (high << 8) + low;
-
-    private static string Renew(string bundle, string body, HashSet<string> earlier)
-    {
-        var renewed = new StringBuilder(bundle.Length + MaxCertificate);
-        var from = 0;
-        foreach (var (start, end) in Blocks(bundle))
-        {
-            var held = Body(bundle, start, end);
-            if (held != body && !earlier.Contains(held))
-            {
-                continue;
-            }
-
-            renewed.Append(bundle, from, start - from);
-            from = end < bundle.Length && bundle[end] == '\n' ? end + 1 : end;
-        }
-
-        renewed.Append(bundle, from, bundle.Length - from);
-        if (renewed.Length > 0 && renewed[^1] != '\n')
-        {
-            renewed.Append('\n');
-        }
-
-        return renewed.Append(Pem(body)).ToString();
-    }
-
-    private static IEnumerable<string> Bodies(string text) => Blocks(text).Select(block => Body(text, block.Start, block.End));
-
-    private static IEnumerable<(int Start, int End)> Blocks(string text)
-    {
-        for (var at = 0; (at = text.IndexOf(Begin, at, StringComparison.Ordinal)) >= 0;)
-        {
-            var end = text.IndexOf(End, at, StringComparison.Ordinal);
-            if (end < 0)
-            {
-                yield break;
-            }
-
-            end += End.Length;
-            yield return (at, end);
-            at = end;
-        }
-    }
-
-    private static string Body(string text, int start, int end)
-    {
-        var body = new StringBuilder(end - start);
-        foreach (var line in text.AsSpan(start + Begin.Length, end - start - Begin.Length - End.Length).EnumerateLines())
-        {
-            body.Append(line.Trim());
-        }
-
-        return body.ToString();
-    }
 
     private static string Pem(string body)
     {
@@ -120,13 +68,35 @@ internal static class TrustStore
         return pem.Append(End).Append('\n').ToString();
     }
 
-    // Root inside may have put anything in these places: what is no ordinary file of an ordinary size is replaced unread.
-    private static string Read(string path) =>
-        FileStatus.TryOf(path, follow: true) is { IsFile: true, Size: <= MaxBundle } ? File.ReadAllText(path, Encoding.Latin1) : "";
-
-    private static void Write(string path, string text)
+    // Ours is always written in the same form, and tools copy it as it is: it is found by its bytes.
+    private static byte[] Renew(byte[] bundle, byte[] certificate, params byte[][] earlier)
     {
-        if (Read(path) == text)
+        var rest = earlier.Append(certificate).Aggregate(bundle, Without);
+        return rest.Length == 0 || rest[^1] == '\n' ? [.. rest, .. certificate] : [.. rest, (byte)'\n', .. certificate];
+    }
+
+    private static byte[] Without(byte[] bundle, byte[] certificate)
+    {
+        // A file that is there and says nothing, or says something else, takes nothing out.
+        if (!certificate.AsSpan().StartsWith("-----BEGIN CERTIFICATE-----\n"u8))
+        {
+            return bundle;
+        }
+
+        for (int at; (at = bundle.AsSpan().IndexOf(certificate)) >= 0;)
+        {
+            bundle = [.. bundle[..at], .. bundle[(at + certificate.Length)..]];
+        }
+
+        return bundle;
+    }
+
+    // Root inside may have put anything in these places: what is no ordinary file of an ordinary size is replaced unread.
+    private static byte[] Read(string path) => FileStatus.TryOf(path, follow: true) is { IsFile: true, Size: <= MaxBundle } ? File.ReadAllBytes(path) : [];
+
+    private static void Write(string path, byte[] content)
+    {
+        if (Read(path).AsSpan().SequenceEqual(content))
         {
             return;
         }
@@ -134,7 +104,7 @@ internal static class TrustStore
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var fresh = path + ".corral-new";
         File.Delete(fresh);
-        File.WriteAllText(fresh, text, Encoding.Latin1);
+        File.WriteAllBytes(fresh, content);
         File.SetUnixFileMode(fresh, Mode);
         File.Move(fresh, path, overwrite: true);
     }

@@ -175,7 +175,7 @@ public sealed class FileTests(SharedGuest shared)
             for (var i = 0; i < pieces; i++) await stream.WriteAsync(Frame.Data, new byte[1000], None);
         }
 
-        await Eventually.Async("what was begun is gone", async () => (await box.ShAsync("pgrep -f 'guest file-op' || ls -A cut")).Out == "file\n");
+        await Eventually.Async("what was begun is gone", async () => (await box.ShAsync("pgrep -f '[g]uest file-op' || ls -A cut")).Out == "file\n");
         Assert.Equal("kept", Encoding.ASCII.GetString(await box.ReadFileAsync("cut/file")));
     }
 

@@ -31,19 +31,12 @@ public sealed class FootprintTests
     public async Task Nothing_is_kept_of_requests_that_are_over()
     {
         await using var box = await GuestBox.StartAsync();
+        // The first round opens what stays open.
+        await RoundAsync(box);
+        await Eventually.Async("the first round's threads have ended", () => box.Status("Threads") < 10);
         var before = Descriptors(box);
-        for (var i = 0; i < 30; i++)
-        {
-            await box.ShAsync("echo");
-            await box.RunAsync(Running.Shell("echo") with { Columns = 80, Rows = 24 });
-            await box.RunAsync(Running.Shell("sleep 1000") with { TimeoutMs = 1 });
-            await Running.CodeAsync(() => box.RunAsync(Running.Shell("echo") with { Path = "/nowhere" }));
-            await Running.CodeAsync(() => box.ReadFileAsync("/nowhere"));
-            await (await box.Client.ExecAsync(Running.Shell("sleep 1000"), CancellationToken.None)).DisposeAsync();
-            await (await box.Client.WatchAsync("/workspace", false, CancellationToken.None)).DisposeAsync();
-        }
-
-        await Eventually.Async("its descriptors are as before", () => Descriptors(box) == before);
+        for (var i = 0; i < 30; i++) await RoundAsync(box);
+        await Eventually.Async($"its descriptors are at most {before} again", () => Descriptors(box) <= before);
     }
 
     [Fact]
@@ -54,6 +47,17 @@ public sealed class FootprintTests
             var message = Encoding.ASCII.GetBytes(new string('m', length));
             Assert.Equal(SHA256.HashData(message), Sha256.Of(message));
         }
+    }
+
+    private static async Task RoundAsync(GuestBox box)
+    {
+        await box.ShAsync("echo");
+        await box.RunAsync(Running.Shell("echo") with { Columns = 80, Rows = 24 });
+        await box.RunAsync(Running.Shell("sleep 1000") with { TimeoutMs = 1 });
+        await Running.CodeAsync(() => box.RunAsync(Running.Shell("echo") with { Path = "/nowhere" }));
+        await Running.CodeAsync(() => box.ReadFileAsync("/nowhere"));
+        await (await box.Client.ExecAsync(Running.Shell("sleep 1000"), CancellationToken.None)).DisposeAsync();
+        await (await box.Client.WatchAsync("/workspace", false, CancellationToken.None)).DisposeAsync();
     }
 
     private static int Descriptors(GuestBox box) => Directory.GetFiles($"/proc/{box.Pid}/fd").Length;

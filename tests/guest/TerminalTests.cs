@@ -26,13 +26,13 @@ public sealed class TerminalTests(SharedGuest shared)
         await stream.UntilAsync("> ");
         await TypeAsync(stream, "echo gr\u00fc\u00df$((40 + 2))\r");
         await stream.UntilAsync("gr\u00fc\u00df42");
-        await TypeAsync(stream, "trap 'stty size' WINCH; echo set\r");
-        await stream.UntilAsync("\nset");
+        await TypeAsync(stream, "trap 'stty size' WINCH; echo trap$((40 + 2))\r");
+        await stream.UntilAsync("trap42");
         await stream.WriteAsync(Frame.Resize, GuestClient.SizeOf(132, 50), CancellationToken.None);
         await TypeAsync(stream, "\r");
         await stream.UntilAsync("50 132");
-        await TypeAsync(stream, "sleep 1000; echo slept=$?\r");
-        await stream.UntilAsync("slept=$?");
+        await TypeAsync(stream, "sleep 3011\r");
+        await Eventually.Async("it sleeps", async () => (await box.ShAsync("pgrep -cxf 'sleep 3011'")).Out.Trim() == "1");
         await TypeAsync(stream, "\u0003");
         await TypeAsync(stream, "echo interrupted=$?\r");
         await stream.UntilAsync("interrupted=130");

@@ -125,7 +125,7 @@ public sealed class WatchTests(SharedGuest shared)
         Assert.Equal((0, false), (ran.Exit.Code, ran.Exit.TimedOut));
         await watch.SeesAsync(Watched.Lost);
         await watch.SeesAsync("created /workspace/flood/end");
-        var resident = (await box.ShAsync("for p in $(pgrep -f 'guest file-op.*watch'); do sed -n 's/^VmRSS:[^0-9]*//p' /proc/$p/status; done", root: true)).Out;
+        var resident = (await box.ShAsync("for p in $(pgrep -f '[g]uest file-op.*watch'); do sed -n 's/^VmRSS:[^0-9]*//p' /proc/$p/status; done", root: true)).Out;
         Assert.All(resident.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.InRange(int.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture), 1, 24 * 1024));
     }
 
@@ -135,7 +135,7 @@ public sealed class WatchTests(SharedGuest shared)
         var box = await shared.GetAsync();
         await using (await OpenAsync(box, "/workspace", recursive: true))
         {
-            Assert.NotEqual("0", (await box.ShAsync("pgrep -cf 'guest file-op.*watch'", root: true)).Out.Trim());
+            Assert.NotEqual("0", (await box.ShAsync("pgrep -cf '[g]uest file-op.*watch'", root: true)).Out.Trim());
         }
 
         await Eventually.Async("no watch is left", async () => (await box.ShAsync("pgrep -cf '[g]uest file-op.*watch'", root: true)).Out.Trim() == "0");
