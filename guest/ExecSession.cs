@@ -1,296 +1,283 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
-using System.Text;
 using Corral.GuestLink;
 
 namespace Corral.Guest;
 
 /// <summary>One command: starts it, carries its bytes, and tells how it ended, once.</summary>
 /// <remarks>
-/// One loop polls the client, both outputs and the end. Writing to the client blocks: a slow client slows the command
-/// and nothing else. The client's going kills the command's whole process group.
+/// One loop waits for the client, both outputs, the end and the deadline; nothing in it blocks. A slow client slows the command and
+/// nothing else. The client's going kills the command's whole process group.
 /// </remarks>
-internal sealed unsafe class ExecSession(GuestRequest request, Dictionary<string, string> environment, int socket)
+internal sealed unsafe class ExecSession(GuestRequest request, int socket)
 {
-    private const int Setfl = 4;
-    private const int TermGrace = 500;
+    private const int MsgDontwait = 0x40;
+    private const long TermGrace = 500;
+    private const long TerminalTail = 20;
+    private const int TerminalTailBytes = 256 * 1024;
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private readonly byte[] _buffer = new byte[32 * 1024];
-    private int _in = -1;
-    private int _out = -1;
-    private int _err = -1;
-    private int _ended = -1;
-    private int _pid;
-    private int _status;
-    private volatile bool _timedOut;
-    private byte[] _pending = [];
-    private int _pendingFrom;
+    private readonly Outbox _outbox = new(socket);
+    private readonly FrameReader _heard = new();
+    private byte[] _input = [];
+    private int _inputFrom;
+    private long _deadline = request.TimeoutMs > 0 ? request.TimeoutMs : long.MaxValue;
+    private bool _timedOut;
 
-    public void Run()
+    // Once it has ended: how much of each output is still carried.
+    private bool _ended;
+    private int _outLeft = int.MaxValue;
+    private int _errLeft = int.MaxValue;
+
+    private bool HasInput => _inputFrom < _input.Length;
+
+    public void Run(IReadOnlyDictionary<string, string> environment)
     {
-        _ended = Libc.eventfd(0, Libc.OCloexec | Libc.ONonblock);
-        var given = Start();
-        foreach (var fd in given.Where(fd => fd >= 0))
+        var (command, error) = Command.Start(request, environment);
+        if (command is null)
         {
-            Libc.close(fd);
+            Refuse(error);
+            return;
         }
 
-        if (_pid < 0)
+        using (command)
         {
-            var message = -_pid == 2 ? $"The working directory {request.Path} does not exist." : "The sandbox has no room for another process.";
-            Frames.Fail(socket, -_pid == 2 ? "not_found" : "other", message);
-        }
-        else
-        {
-            using var timeout = request.TimeoutMs > 0 ? new Timer(_ => TimeOut(), null, request.TimeoutMs, Timeout.Infinite) : null;
-            Pump();
-        }
-
-        foreach (var fd in new[] { _in, _out == _in ? -1 : _out, _err, _ended }.Where(fd => fd >= 0))
-        {
-            Libc.close(fd);
+            if (!Pump(command))
+            {
+                command.Signal(Libc.Sigkill, last: true);
+            }
         }
     }
 
-    // Returns the descriptors that only the command needs.
-    private int[] Start()
+    private void Refuse(int error)
     {
-        var spawn = new Spawn
+        var (code, message) = error switch
         {
-            Command = request.Shell ? ["/bin/bash", "-c", request.Command[0]] : request.Command,
-            Environment = environment,
-            Root = request.Root,
-            Directory = request.Path is { Length: > 0 } path ? Path.Combine("/workspace", path) : "/workspace",
+            Libc.Enoent => ("not_found", $"The working directory {request.Path} does not exist."),
+            Libc.Enotdir => ("not_directory", $"The working directory {request.Path} is not a directory."),
+            Libc.Enametoolong or Libc.Eloop => ("invalid_path", "The working directory is not a valid path."),
+            Libc.Eacces => ("permission_denied", $"The working directory {request.Path} cannot be entered."),
+            Libc.E2big => ("too_long", "The arguments and the environment are too long."),
+            _ => ("other", "The sandbox has no room for another process."),
         };
-        if (request is { Columns: > 0, Rows: > 0 })
-        {
-            var name = OpenTerminal();
-            _pid = name is null ? -Libc.Eagain : Launch(spawn with { Terminal = name });
-            return [];
-        }
-
-        int* pipes = stackalloc int[6];
-        if (Libc.pipe2(pipes, Libc.OCloexec) != 0 || Libc.pipe2(pipes + 2, Libc.OCloexec) != 0 || Libc.pipe2(pipes + 4, Libc.OCloexec) != 0)
-        {
-            _pid = -Libc.Eagain;
-            return [];
-        }
-
-        (_in, _out, _err) = (pipes[1], pipes[2], pipes[4]);
-        _pid = Launch(spawn with { Stdin = pipes[0], Stdout = pipes[3], Stderr = pipes[5] });
-        foreach (var fd in new[] { _in, _out, _err })
-        {
-            _ = Libc.fcntl(fd, Setfl, Libc.ONonblock);
-        }
-
-        return [pipes[0], pipes[3], pipes[5]];
+        Frames.Fail(socket, code, message);
     }
 
-    private int Launch(Spawn spawn) => Reaper.Spawn(() => Spawner.Start(spawn), status =>
-    {
-        _status = status;
-        var one = 1UL;
-        _ = Libc.write(_ended, (byte*)&one, sizeof(ulong));
-    });
-
-    private string? OpenTerminal()
-    {
-        var master = Libc.posix_openpt(Libc.ORdwr | Libc.ONoctty | Libc.OCloexec);
-        byte* name = stackalloc byte[128];
-        if (master < 0 || Libc.grantpt(master) != 0 || Libc.unlockpt(master) != 0 || Libc.ptsname_r(master, name, 128) != 0)
-        {
-            return null;
-        }
-
-        _in = _out = master;
-        Resize(request.Columns, request.Rows);
-        _ = Libc.fcntl(master, Setfl, Libc.ONonblock);
-        return Marshal.PtrToStringUTF8((nint)name);
-    }
-
-    private void Pump()
+    // False when the client is gone or breaks the rules.
+    private bool Pump(Command command)
     {
         var fds = stackalloc Libc.PollFd[5];
         while (true)
         {
-            // A client whose last bytes the command has not taken yet is not read further.
-            var full = _pendingFrom < _pending.Length;
-            fds[0] = new Libc.PollFd { Fd = socket, Events = full ? (short)0 : Libc.PollIn };
-            fds[1] = new Libc.PollFd { Fd = _out, Events = Libc.PollIn };
-            fds[2] = new Libc.PollFd { Fd = _err, Events = Libc.PollIn };
-            fds[3] = new Libc.PollFd { Fd = _ended, Events = Libc.PollIn };
-            fds[4] = new Libc.PollFd { Fd = full ? _in : -1, Events = Libc.PollOut };
-            if (Libc.poll(fds, 5, -1) < 0)
+            // Output is read only when the client took what was read before; input only when the command did.
+            var open = _outbox.IsEmpty;
+            var hears = !HasInput && !_ended;
+            fds[0] = new Libc.PollFd { Fd = socket, Events = (short)(Libc.PollRdhup | (hears ? Libc.PollIn : 0) | (open ? 0 : Libc.PollOut)) };
+            fds[1] = new Libc.PollFd { Fd = open && _outLeft > 0 ? command.Out : -1, Events = Libc.PollIn };
+            fds[2] = new Libc.PollFd { Fd = open && _errLeft > 0 ? command.Err : -1, Events = Libc.PollIn };
+            fds[3] = new Libc.PollFd { Fd = _ended ? -1 : command.Ended, Events = Libc.PollIn };
+            fds[4] = new Libc.PollFd { Fd = HasInput ? command.In : -1, Events = Libc.PollOut };
+            var ready = Libc.poll(fds, 5, Patience());
+            if (ready < 0)
             {
                 continue;
             }
 
-            if ((fds[1].Revents != 0 && !Carry(ref _out, Frame.Stdout)) || (fds[2].Revents != 0 && !Carry(ref _err, Frame.Stderr)))
+            if ((fds[0].Revents & Libc.PollIn) != 0 && !Hear(command))
             {
-                Libc.kill(-_pid, Libc.Sigkill);
-                return;
+                return false;
             }
 
-            if (fds[3].Revents != 0)
+            // A client that closed its side wants no more, whatever else it sent before.
+            if ((fds[0].Revents & (Libc.PollRdhup | Libc.PollHup | Libc.PollErr)) != 0 || !_outbox.Flush())
             {
-                Finish();
-                return;
+                return false;
             }
 
             if (fds[4].Revents != 0)
             {
-                Feed();
+                Feed(command);
             }
 
-            if (fds[0].Revents != 0 && (!full || (fds[0].Revents & (Libc.PollHup | Libc.PollErr)) != 0) && !Hear())
+            if (fds[1].Revents != 0)
             {
-                Libc.kill(-_pid, Libc.Sigkill);
-                return;
+                CarryOut(command);
+            }
+
+            // One frame at a time: if standard output made one, standard error's turn comes when that is gone.
+            if (fds[2].Revents != 0 && _outbox.IsEmpty)
+            {
+                CarryErr(command);
+            }
+
+            if (!_outbox.Flush())
+            {
+                return false;
+            }
+
+            if (fds[3].Revents != 0)
+            {
+                BeginEnd(command);
+            }
+
+            EnforceDeadline(command);
+            if (_ended && _outbox.IsEmpty && IsDrained(command, ready))
+            {
+                return TellExit(command.Status);
             }
         }
     }
 
-    // Everything that the command itself wrote is in the pipes by now; what others still hold them open for is not waited for.
-    private void Finish()
+    private int Patience() => _deadline == long.MaxValue || (_ended && !_outbox.IsEmpty) ? -1 : (int)Math.Clamp(_deadline - _clock.ElapsedMilliseconds, 0, int.MaxValue);
+
+    private void EnforceDeadline(Command command)
     {
-        while (_out >= 0 && CarryOnce(ref _out, Frame.Stdout) > 0)
+        if (_ended || _clock.ElapsedMilliseconds < _deadline)
         {
+            return;
         }
 
-        while (_err >= 0 && CarryOnce(ref _err, Frame.Stderr) > 0)
-        {
-        }
-
-        var signal = _status & 0x7f;
-        Frames.Write(
-            socket, Frame.Exit,
-            new GuestExit { Code = signal == 0 ? (_status >> 8) & 0xff : 0, Signal = signal, TimedOut = _timedOut, DurationMs = _clock.ElapsedMilliseconds },
-            GuestJson.Default.GuestExit);
+        command.Signal(_timedOut ? Libc.Sigkill : Libc.Sigterm, last: true);
+        _deadline = _timedOut ? long.MaxValue : _clock.ElapsedMilliseconds + TermGrace;
+        _timedOut = true;
     }
 
-    // False when the client is gone.
-    private bool Carry(ref int fd, byte kind) => CarryOnce(ref fd, kind) >= 0;
-
-    // 1: carried some, 0: nothing there or closed, -1: the client is gone.
-    private int CarryOnce(ref int fd, byte kind)
+    // What the command itself wrote is in the pipes by now, and that much is carried: not what others, who still hold them open, go on
+    // writing. A terminal hands over what was written to it a moment later, and says when nobody holds it any more.
+    private void BeginEnd(Command command)
     {
-        nint count;
-        fixed (byte* start = _buffer)
+        _ended = true;
+        var terminal = command.HasTerminal;
+        _outLeft = terminal ? TerminalTailBytes : Waiting(command.Out);
+        _errLeft = Waiting(command.Err);
+        _deadline = terminal ? _clock.ElapsedMilliseconds + TerminalTail : long.MaxValue;
+    }
+
+    private bool IsDrained(Command command, int ready) =>
+        (command.Out < 0 || _outLeft <= 0 || (command.HasTerminal && ready == 0)) && (command.Err < 0 || _errLeft <= 0);
+
+    private bool TellExit(int status)
+    {
+        var signal = status & 0x7f;
+        var exit = new GuestExit { Code = signal == 0 ? (status >> 8) & 0xff : 0, Signal = signal, TimedOut = _timedOut, DurationMs = _clock.ElapsedMilliseconds };
+        return Frames.Write(socket, Frame.Exit, exit, GuestJson.Default.GuestExit);
+    }
+
+    private void CarryOut(Command command)
+    {
+        if (!Carry(command.Out, Frame.Stdout, ref _outLeft))
         {
-            count = Libc.read(fd, start, (nuint)_buffer.Length);
+            command.CloseOut();
+        }
+    }
+
+    private void CarryErr(Command command)
+    {
+        if (!Carry(command.Err, Frame.Stderr, ref _errLeft))
+        {
+            command.CloseErr();
+        }
+    }
+
+    // False at the end of a pipe; a terminal whose last holder is gone says so with an error.
+    private bool Carry(int fd, byte kind, ref int left)
+    {
+        var count = Libc.Read(fd, _outbox.Room[..Math.Min(_outbox.Room.Length, left)]);
+        if (count <= 0)
+        {
+            return count < 0 && Libc.LastError == Libc.Eagain;
         }
 
-        if (count > 0)
-        {
-            return Frames.Write(socket, kind, _buffer.AsSpan(0, (int)count)) ? 1 : -1;
-        }
-
-        if (count < 0 && Marshal.GetLastPInvokeError() is Libc.Eagain or Libc.Eintr)
-        {
-            return 0;
-        }
-
-        // The end of a pipe; a terminal whose last holder is gone says so with an error.
-        if (fd != _in)
-        {
-            Libc.close(fd);
-        }
-
-        fd = -1;
-        return 0;
+        _outbox.Commit(kind, count);
+        left -= _ended ? count : 0;
+        return true;
     }
 
     // False when the client is gone or breaks the rules.
-    private bool Hear()
+    private bool Hear(Command command)
     {
-        if (!Frames.Read(socket, out var kind, out var payload))
+        while (!HasInput)
         {
-            return false;
+            var room = _heard.Room;
+            nint count;
+            fixed (byte* start = room)
+            {
+                count = Libc.recv(socket, start, (nuint)room.Length, MsgDontwait);
+            }
+
+            if (count <= 0)
+            {
+                return count < 0 && Libc.LastError is Libc.Eagain or Libc.Eintr;
+            }
+
+            var step = _heard.Advance((int)count);
+            if (step == FrameStep.Broken || (step == FrameStep.Whole && !Obey(command, _heard.Take(out var kind), kind)))
+            {
+                return false;
+            }
         }
 
+        return true;
+    }
+
+    private bool Obey(Command command, byte[] payload, byte kind)
+    {
         switch (kind)
         {
             case Frame.Stdin:
-                _pending = payload;
-                _pendingFrom = 0;
-                Feed();
+                (_input, _inputFrom) = (payload, 0);
+                Feed(command);
                 return true;
             case Frame.CloseStdin:
-                CloseStdin();
+                command.CloseIn();
                 return true;
             case Frame.Signal when payload is [> 0 and <= 64 and var signal]:
-                Libc.kill(-_pid, signal);
+                command.Signal(signal);
                 return true;
             case Frame.Resize when payload.Length == 4:
-                Resize(BinaryPrimitives.ReadUInt16LittleEndian(payload), BinaryPrimitives.ReadUInt16LittleEndian(payload.AsSpan(2)));
+                command.Resize(BinaryPrimitives.ReadUInt16LittleEndian(payload), BinaryPrimitives.ReadUInt16LittleEndian(payload.AsSpan(2)));
                 return true;
             default:
                 return false;
         }
     }
 
-    private void Feed()
+    private void Feed(Command command)
     {
-        while (_in >= 0 && _pendingFrom < _pending.Length)
+        while (command.In >= 0 && HasInput)
         {
             nint count;
-            fixed (byte* start = _pending)
+            fixed (byte* start = _input)
             {
-                count = Libc.write(_in, start + _pendingFrom, (nuint)(_pending.Length - _pendingFrom));
+                count = Libc.write(command.In, start + _inputFrom, (nuint)(_input.Length - _inputFrom));
             }
 
             if (count > 0)
             {
-                _pendingFrom += (int)count;
+                _inputFrom += (int)count;
             }
-            else if (Marshal.GetLastPInvokeError() == Libc.Eagain)
+            else if (Libc.LastError == Libc.Eagain)
             {
                 return;
             }
-            else
+            else if (Libc.LastError != Libc.Eintr)
             {
                 // The command reads no more.
-                CloseStdin();
+                break;
             }
         }
 
-        _pending = [];
-        _pendingFrom = 0;
-    }
-
-    private void CloseStdin()
-    {
-        if (_in < 0)
+        if (HasInput && !command.HasTerminal)
         {
-            return;
+            command.CloseIn();
         }
 
-        if (_in == _out)
-        {
-            // A terminal's end of input is Ctrl-D.
-            byte end = 4;
-            _ = Libc.write(_in, &end, 1);
-            return;
-        }
-
-        Libc.close(_in);
-        _in = -1;
+        (_input, _inputFrom) = ([], 0);
     }
 
-    private void Resize(int columns, int rows)
+    private static int Waiting(int fd)
     {
-        var size = stackalloc ushort[4];
-        (size[0], size[1]) = ((ushort)rows, (ushort)columns);
-        _ = Libc.ioctl(_in, Libc.Tiocswinsz, size);
-    }
-
-    private void TimeOut()
-    {
-        _timedOut = true;
-        Libc.kill(-_pid, Libc.Sigterm);
-        Thread.Sleep(TermGrace);
-        Libc.kill(-_pid, Libc.Sigkill);
+        int count;
+        return fd >= 0 && Libc.ioctl(fd, Libc.Fionread, &count) == 0 ? count : 0;
     }
 }

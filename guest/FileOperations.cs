@@ -1,95 +1,109 @@
-using System.Text;
 using Corral.GuestLink;
 
 namespace Corral.Guest;
 
 /// <summary>File operations, in a process that is the sandbox's user: input and output are the client's connection.</summary>
-internal static class FileOperations
+internal static unsafe class FileOperations
 {
     private const int In = 0;
     private const int Out = 1;
-    private const int MaxPath = 4096;
     private const int MaxEntries = 10_000;
-    private const UnixFileMode NewFile = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-    private const UnixFileMode NewDirectory = NewFile | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private const int PortionEntries = 100;
+    private const int PortionLength = 8 * 1024;
+    private const uint NoReplace = 1;
+    private const UnixFileMode NewDirectory =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
+    private static readonly EnumerationOptions Everything = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
 
     public static int Run(GuestRequest request)
     {
         try
         {
-            var path = Resolve(request.Path ?? "");
-            switch (request.Op)
-            {
-                case "read":
-                    Read(path, request.Offset, request.Length);
-                    break;
-                case "write":
-                    Write(path, request.Mode);
-                    break;
-                case "list":
-                    List(path);
-                    break;
-                case "stat":
-                    Answer(new GuestResult { Entries = [Describe(path)] });
-                    break;
-                case "mkdir":
-                    MakeDirectory(path);
-                    Answer(new GuestResult());
-                    break;
-                case "move":
-                    Move(path, Resolve(request.Target ?? ""), request.Flag);
-                    break;
-                case "delete":
-                    Delete(path, request.Flag);
-                    break;
-            }
+            Do(request, FilePath.Of(request.Path));
         }
         catch (GuestFailure failure)
         {
             Frames.Fail(Out, failure.Code, failure.Message);
         }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception exception)
         {
-            Frames.Fail(Out, "not_found", "No such file or directory");
-        }
-        catch (UnauthorizedAccessException)
-        {
-            Frames.Fail(Out, Directory.Exists(Resolve(request.Path ?? "")) && request.Op is "read" or "write" ? "is_directory" : "permission_denied", "Permission denied");
-        }
-        catch (IOException exception)
-        {
-            Frames.Fail(Out, exception.HResult switch { 28 or 122 => "no_space", 20 => "not_directory", 39 => "not_empty", 17 => "exists", 13 or 1 => "permission_denied", _ => "other" }, exception.HResult is 28 or 122 ? "No space left" : "The operation failed");
+            var failure = Explain(exception);
+            Frames.Fail(Out, failure.Code, failure.Message);
         }
 
         return 0;
     }
 
-    private static string Resolve(string path)
+    /// <summary>Makes a directory and those above it.</summary>
+    public static void MakeDirectory(string path)
     {
-        if (path.Length == 0)
+        if (FileStatus.TryOf(path, follow: true) is not { } there)
         {
-            throw new GuestFailure("invalid_path", "The path is empty");
+            Directory.CreateDirectory(path, NewDirectory);
         }
-
-        if (path.Contains('\0', StringComparison.Ordinal))
+        else if (!there.IsDirectory)
         {
-            throw new GuestFailure("invalid_path", "The path contains NUL");
+            throw new GuestFailure("exists", "A file of that name is there");
         }
-
-        // Joined, not normalised: what ".." means is the kernel's to say.
-        var full = path[0] == '/' ? path : "/workspace/" + path;
-        return Encoding.UTF8.GetByteCount(full) > MaxPath ? throw new GuestFailure("invalid_path", $"The path is longer than {MaxPath} bytes") : full;
     }
 
-    private static void Read(string path, long offset, long length)
+    private static void Do(GuestRequest request, FilePath path)
     {
-        if (Directory.Exists(path))
+        switch (request.Op)
         {
-            throw new GuestFailure("is_directory", "Is a directory");
+            case "read":
+                Read(path, request.Offset, request.Length);
+                break;
+            case "write":
+                if (FileWriter.Write(path, request.Mode, In) is >= 0 and var size)
+                {
+                    Answer(new GuestResult { Size = size });
+                }
+
+                break;
+            case "list":
+                List(path);
+                break;
+            case "stat":
+                Answer(new GuestResult { Entries = [Describe(path)] });
+                break;
+            case "mkdir":
+                MakeDirectory(path.Real);
+                Answer(new GuestResult());
+                break;
+            case "move":
+                Move(path.Real, FilePath.Of(request.Target).Real, request.Flag);
+                break;
+            case "delete":
+                Delete(path.Real, request.Flag);
+                break;
+            case "watch":
+                FileWatch.Run(path, request.Flag, Out);
+                break;
+        }
+    }
+
+    private static GuestFailure Explain(Exception exception) => exception switch
+    {
+        FileNotFoundException or DirectoryNotFoundException => GuestFailure.Of(Libc.Enoent),
+        UnauthorizedAccessException => GuestFailure.Of(Libc.Eacces),
+        PathTooLongException => GuestFailure.Of(Libc.Enametoolong),
+        _ => GuestFailure.Of(exception.HResult),
+    };
+
+    private static void Read(FilePath path, long offset, long length)
+    {
+        // A pipe would wait for its other end, a device may never end.
+        var status = FileStatus.Of(path.Real, follow: true);
+        if (!status.IsFile)
+        {
+            throw status.IsDirectory ? GuestFailure.Of(21) : new GuestFailure("other", "Not a regular file");
         }
 
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0);
-        Answer(new GuestResult { Size = file.CanSeek ? file.Length : 0 });
+        using var file = new FileStream(path.Real, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0);
+        Answer(new GuestResult { Size = status.Size });
         if (file.CanSeek && offset > 0)
         {
             file.Position = offset;
@@ -109,164 +123,120 @@ internal static class FileOperations
         Frames.Write(Out, Frame.End, []);
     }
 
-    // Beside its place first, then renamed: whoever reads sees the old content or the new, never half.
-    private static void Write(string path, int? mode)
+    private static void List(FilePath path)
     {
-        if (Directory.Exists(path))
+        var directory = path.Followed();
+        if (!FileStatus.Of(directory.Real, follow: false).IsDirectory)
         {
-            throw new GuestFailure("is_directory", "Is a directory");
+            throw GuestFailure.Of(Libc.Enotdir);
         }
 
-        var target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-        var folder = Path.GetDirectoryName(target)!;
-        MakeDirectory(folder);
-        var kept = File.Exists(target) ? File.GetUnixFileMode(target) : NewFile;
-        if (File.Exists(target))
+        var names = Directory.EnumerateFileSystemEntries(directory.Real).Take(MaxEntries + 1).Select(Path.GetFileName).ToList();
+        var truncated = names.Count > MaxEntries;
+        var portion = new List<GuestEntry>();
+        foreach (var name in names.Take(MaxEntries).Order(StringComparer.Ordinal))
         {
-            // A file that may not be written must not be replaced either.
-            using var check = new FileStream(target, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
-        }
-
-        var temporary = Path.Combine(folder, $".corral-{Guid.NewGuid():N}");
-        long size = 0;
-        try
-        {
-            using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = NewFile, BufferSize = 0 }))
+            // Deleted meanwhile, if it is not there.
+            if (FileStatus.TryOf(directory.Entry(name!).Real, follow: false) is { } status)
             {
-                while (Frames.Read(In, out var kind, out var payload))
-                {
-                    if (kind == Frame.End)
-                    {
-                        file.Flush();
-                        File.SetUnixFileMode(file.SafeFileHandle, mode is { } bits ? (UnixFileMode)(bits & 0xfff) : kept);
-                        size = file.Length;
-                        break;
-                    }
-
-                    file.Write(payload);
-                    size = -1;
-                }
+                portion.Add(Describe(directory.Entry(name!), status));
             }
 
-            if (size < 0)
+            // A frame is small, and its text may be several times as long as the names.
+            if (portion.Count == PortionEntries || portion.Sum(e => e.Name.Length + e.Path.Length + (e.Target?.Length ?? 0)) > PortionLength)
             {
-                // The client went away before the end: nothing happened.
-                return;
+                Answer(new GuestResult { Entries = portion, Truncated = truncated });
+                portion = [];
             }
-
-            File.Move(temporary, target, overwrite: true);
-            Answer(new GuestResult { Size = size });
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
-    }
-
-    private static void List(string path)
-    {
-        if (!Directory.Exists(path))
-        {
-            Describe(path);
-            throw new GuestFailure("not_directory", "Not a directory");
         }
 
-        var names = Directory.EnumerateFileSystemEntries(path).Take(MaxEntries + 1).ToList();
-        var entries = names.Take(MaxEntries).Select(Entry).OfType<GuestEntry>().OrderBy(e => e.Name, StringComparer.Ordinal).ToList();
-        // Sent in portions: a frame is small.
-        foreach (var portion in entries.Chunk(100))
-        {
-            Answer(new GuestResult { Entries = portion, Truncated = names.Count > MaxEntries });
-        }
-
+        Answer(new GuestResult { Entries = portion, Truncated = truncated });
         Frames.Write(Out, Frame.End, []);
-
-        static GuestEntry? Entry(string name)
-        {
-            try
-            {
-                return Describe(name);
-            }
-            catch (GuestFailure)
-            {
-                // Deleted meanwhile.
-                return null;
-            }
-        }
     }
 
-    private static GuestEntry Describe(string path)
-    {
-        FileSystemInfo info = new FileInfo(path);
-        if (!info.Exists && info.LinkTarget is null)
-        {
-            info = new DirectoryInfo(path);
-            if (!info.Exists)
-            {
-                throw new GuestFailure("not_found", "No such file or directory");
-            }
-        }
+    private static GuestEntry Describe(FilePath path) => Describe(path, FileStatus.Of(path.Real, follow: false));
 
-        var type = info.LinkTarget is not null ? "symlink"
-            : info is DirectoryInfo ? "directory"
-            : (info.Attributes & FileAttributes.Device) != 0 ? "other" : "file";
-        return new GuestEntry(
-            info.Name, info.FullName, type, info is FileInfo file && type == "file" ? file.Length : 0,
-            type == "symlink" ? 0x1ff : (int)info.UnixFileMode, new DateTimeOffset(info.LastWriteTimeUtc).ToUnixTimeMilliseconds(), info.LinkTarget);
-    }
-
-    private static void MakeDirectory(string path)
-    {
-        if (File.Exists(path))
-        {
-            throw new GuestFailure("exists", "A file of that name is there");
-        }
-
-        Directory.CreateDirectory(path, NewDirectory);
-    }
+    private static GuestEntry Describe(FilePath path, FileStatus status) => new(
+        path.Name, path.Shown, status.Type, status.Size, status.Mode, status.ModifiedMs, status.Type == "symlink" ? new FileInfo(path.Real).LinkTarget : null);
 
     private static void Move(string from, string to, bool overwrite)
     {
-        var source = Describe(from);
-        if (Path.Exists(to) && !overwrite)
+        var source = FileStatus.Of(from, follow: false);
+        var error = Rename(from, to, overwrite ? 0 : NoReplace);
+        if (error is Libc.Einval or Libc.Enosys && !overwrite)
         {
-            throw new GuestFailure("exists", "The target is there already");
+            // A file system without the flag: looked at first, and the moment between is its price.
+            error = FileStatus.TryOf(to, follow: false) is null ? Rename(from, to, 0) : Libc.Eexist;
         }
 
-        if (source.Type == "directory")
-        {
-            Directory.Move(from, to);
-        }
-        else
+        if (error == Libc.Exdev && !source.IsDirectory)
         {
             File.Move(from, to, overwrite);
+            error = 0;
+        }
+
+        if (error != 0)
+        {
+            throw GuestFailure.Of(error);
         }
 
         Answer(new GuestResult());
+    }
+
+    private static int Rename(string from, string to, uint flags)
+    {
+        fixed (byte* source = FilePath.Bytes(from), target = FilePath.Bytes(to))
+        {
+            return Libc.renameat2(Libc.AtFdcwd, source, Libc.AtFdcwd, target, flags) == 0 ? 0 : Libc.LastError;
+        }
     }
 
     private static void Delete(string path, bool recursive)
     {
-        if (Describe(path).Type != "directory")
+        if (!FileStatus.Of(path, follow: false).IsDirectory)
         {
             File.Delete(path);
         }
-        else if (!recursive && Directory.EnumerateFileSystemEntries(path).Any())
+        else if (recursive)
         {
-            throw new GuestFailure("not_empty", "The directory is not empty");
+            DeleteTree(path);
         }
         else
         {
-            Directory.Delete(path, recursive);
+            RemoveDirectory(path);
         }
 
         Answer(new GuestResult());
     }
 
-    private static void Answer(GuestResult result) => Frames.Write(Out, Frame.Result, result, GuestJson.Default.GuestResult);
-
-    private sealed class GuestFailure(string code, string message) : Exception(message)
+    private static void DeleteTree(string directory)
     {
-        public string Code => code;
+        foreach (var entry in new DirectoryInfo(directory).EnumerateFileSystemInfos("*", Everything))
+        {
+            if ((entry.Attributes & (FileAttributes.Directory | FileAttributes.ReparsePoint)) == FileAttributes.Directory)
+            {
+                DeleteTree(entry.FullName);
+            }
+            else
+            {
+                File.Delete(entry.FullName);
+            }
+        }
+
+        RemoveDirectory(directory);
     }
+
+    // The platform's own does not tell why it could not.
+    private static void RemoveDirectory(string path)
+    {
+        fixed (byte* start = FilePath.Bytes(path))
+        {
+            if (Libc.rmdir(start) != 0)
+            {
+                throw GuestFailure.Of(Libc.LastError);
+            }
+        }
+    }
+
+    private static void Answer(GuestResult result) => Frames.Write(Out, Frame.Result, result, GuestJson.Default.GuestResult);
 }

@@ -5,7 +5,7 @@ using Corral.GuestLink;
 
 namespace Corral.Guest;
 
-/// <summary>Writes and reads frames on a blocking descriptor.</summary>
+/// <summary>Writes and reads frames on a descriptor, and waits meanwhile.</summary>
 internal static class Frames
 {
     public static bool Write(int fd, byte kind, ReadOnlySpan<byte> payload)
@@ -21,24 +21,16 @@ internal static class Frames
     public static void Fail(int fd, string code, string message) => Write(fd, Frame.Error, new GuestError(code, message), GuestJson.Default.GuestError);
 
     /// <summary>The next frame; false at the end, or when it is longer than frames are.</summary>
-    public static bool Read(int fd, out byte kind, out byte[] payload)
+    public static bool Read(int fd, FrameReader reader, out byte kind, out byte[] payload)
     {
+        var step = FrameStep.Partial;
+        while (step == FrameStep.Partial && Libc.Read(fd, reader.Room) is > 0 and var count)
+        {
+            step = reader.Advance(count);
+        }
+
         kind = 0;
-        payload = [];
-        Span<byte> header = stackalloc byte[Frame.HeaderLength];
-        if (!Libc.ReadAll(fd, header))
-        {
-            return false;
-        }
-
-        kind = header[0];
-        var length = BinaryPrimitives.ReadUInt32LittleEndian(header[1..]);
-        if (length > Frame.MaxPayload)
-        {
-            return false;
-        }
-
-        payload = new byte[length];
-        return Libc.ReadAll(fd, payload);
+        payload = step == FrameStep.Whole ? reader.Take(out kind) : [];
+        return step == FrameStep.Whole;
     }
 }

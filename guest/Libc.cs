@@ -11,9 +11,24 @@ internal static unsafe class Libc
     public const short PollOut = 4;
     public const short PollErr = 8;
     public const short PollHup = 16;
+    public const short PollRdhup = 0x2000;
     public const int Eintr = 4;
     public const int Eagain = 11;
     public const int Echild = 10;
+    public const int Enoent = 2;
+    public const int E2big = 7;
+    public const int Enomem = 12;
+    public const int Eacces = 13;
+    public const int Eexist = 17;
+    public const int Exdev = 18;
+    public const int Enotdir = 20;
+    public const int Einval = 22;
+    public const int Emfile = 24;
+    public const int Enospc = 28;
+    public const int Enametoolong = 36;
+    public const int Enosys = 38;
+    public const int Eloop = 40;
+    public const int AtFdcwd = -100;
     public const int OCloexec = 0x80000;
     public const int ONonblock = 0x800;
     public const int ORdwr = 2;
@@ -22,8 +37,12 @@ internal static unsafe class Libc
     public const short SpawnSetsigmask = 0x08;
     public const short SpawnSetsigdef = 0x04;
     public const ulong Tiocswinsz = 0x5414;
+    public const ulong Fionread = 0x541B;
     public const int PrSetDumpable = 4;
     public const int PrSetChildSubreaper = 36;
+
+    /// <summary>The error number of this thread's last call.</summary>
+    public static int LastError => Marshal.GetLastPInvokeError();
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollFd
@@ -56,6 +75,36 @@ internal static unsafe class Libc
 
     [DllImport("libc", SetLastError = true)]
     public static extern int waitpid(int pid, int* status, int options);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int waitid(int kind, uint id, void* info, int options);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern nint send(int fd, byte* buffer, nuint count, int flags);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern nint recv(int fd, byte* buffer, nuint count, int flags);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern byte* realpath(byte* path, byte* resolved);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int statx(int directory, byte* path, int flags, uint mask, byte* status);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int renameat2(int fromDirectory, byte* from, int toDirectory, byte* to, uint flags);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int rmdir(byte* path);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int inotify_init1(int flags);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int inotify_add_watch(int fd, byte* path, uint mask);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int inotify_rm_watch(int fd, int watch);
 
     [DllImport("libc", SetLastError = true)]
     public static extern int kill(int pid, int signal);
@@ -97,6 +146,9 @@ internal static unsafe class Libc
     public static extern int posix_spawn_file_actions_addchdir_np(void* actions, byte* path);
 
     [DllImport("libc")]
+    public static extern int posix_spawn_file_actions_addclosefrom_np(void* actions, int first);
+
+    [DllImport("libc")]
     public static extern int posix_spawnattr_init(void* attributes);
 
     [DllImport("libc")]
@@ -127,7 +179,7 @@ internal static unsafe class Libc
                 {
                     done += (nuint)count;
                 }
-                else if (Marshal.GetLastPInvokeError() is not Eintr)
+                else if (LastError != Eintr)
                 {
                     return false;
                 }
@@ -137,26 +189,18 @@ internal static unsafe class Libc
         return true;
     }
 
-    /// <summary>Reads exactly so much, or fails.</summary>
-    public static bool ReadAll(int fd, Span<byte> bytes)
+    /// <summary>Reads what there is; 0 at the end, below 0 for an error.</summary>
+    public static int Read(int fd, Span<byte> bytes)
     {
         fixed (byte* start = bytes)
         {
-            nuint done = 0;
-            while (done < (nuint)bytes.Length)
+            nint count;
+            do
             {
-                var count = read(fd, start + done, (nuint)bytes.Length - done);
-                if (count > 0)
-                {
-                    done += (nuint)count;
-                }
-                else if (count == 0 || Marshal.GetLastPInvokeError() is not Eintr)
-                {
-                    return false;
-                }
+                count = read(fd, start, (nuint)bytes.Length);
             }
+            while (count < 0 && LastError == Eintr);
+            return (int)count;
         }
-
-        return true;
     }
 }

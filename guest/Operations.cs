@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using Corral.GuestLink;
 
 namespace Corral.Guest;
@@ -7,38 +5,60 @@ namespace Corral.Guest;
 /// <summary>What the guest does at a request.</summary>
 internal static class Operations
 {
-    private static readonly string[] FileOps = ["read", "write", "list", "stat", "mkdir", "move", "delete"];
+    private static readonly string[] FileOps = ["read", "write", "list", "stat", "mkdir", "move", "delete", "watch"];
 
     private static volatile Dictionary<string, string> _configured = [];
 
     public static void Run(GuestRequest request, int socket)
     {
+        if (Requests.Check(request) is { } wrong)
+        {
+            Frames.Fail(socket, wrong.Code, wrong.Message);
+            return;
+        }
+
         switch (request.Op)
         {
             case "ping":
                 Answer(socket, new GuestResult());
                 break;
             case "configure":
-                _configured = new Dictionary<string, string>(request.Environment);
-                if (request.Target is { Length: > 0 } name)
-                {
-                    TrySetHostname(name);
-                }
-
+                Configure(request);
                 Answer(socket, new GuestResult());
                 break;
-            case "exec":
-                new ExecSession(request, EnvironmentOf(request), socket).Run();
+            case "exec" when request.Command.Count > 0:
+                new ExecSession(request, socket).Run(EnvironmentOf(request));
                 break;
             case "usage":
-                Answer(socket, new GuestResult { Processes = CountThreads(), Ports = Ports() });
+                Answer(socket, new GuestResult { Processes = Usage.Threads(), Ports = Usage.Ports() });
+                break;
+            case "trust":
+                InstallTrust(request, socket);
                 break;
             case var op when FileOps.Contains(op):
-                RunFileOperation(request, socket);
+                FileProcess.Run(request, socket);
                 break;
             default:
                 Frames.Fail(socket, "other", "There is no such operation.");
                 break;
+        }
+    }
+
+    private static void Configure(GuestRequest request)
+    {
+        _configured = new Dictionary<string, string>(request.Environment);
+        if (request.Target is not { Length: > 0 } name)
+        {
+            return;
+        }
+
+        try
+        {
+            File.WriteAllText("/proc/sys/kernel/hostname", name);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Where it cannot be set, the name of the bundle stays.
         }
     }
 
@@ -67,82 +87,22 @@ internal static class Operations
         return environment;
     }
 
-    // In a process of its own, as the sandbox's user, with the connection as its input and output: the kernel itself
-    // refuses what that user may not reach, whatever links and dots a path holds.
-    private static void RunFileOperation(GuestRequest request, int socket)
-    {
-        using var ended = new ManualResetEventSlim();
-        var pid = Reaper.Spawn(
-            () => Spawner.Start(new Spawn
-            {
-                Command = [Environment.ProcessPath ?? "/proc/1/exe", "file-op", JsonSerializer.Serialize(request, GuestJson.Default.GuestRequest)],
-                Environment = new Dictionary<string, string> { ["LANG"] = "C.UTF-8" },
-                Root = false,
-                Stdin = socket,
-                Stdout = socket,
-            }),
-            _ => ended.Set());
-        if (pid < 0)
-        {
-            Frames.Fail(socket, "other", "The sandbox has no room for another process.");
-            return;
-        }
-
-        ended.Wait();
-    }
-
-    private static void Answer(int socket, GuestResult result) => Frames.Write(socket, Frame.Result, result, GuestJson.Default.GuestResult);
-
-    private static void TrySetHostname(string name)
+    private static void InstallTrust(GuestRequest request, int socket)
     {
         try
         {
-            File.WriteAllText("/proc/sys/kernel/hostname", name);
+            TrustStore.Install(request.Certificate ?? "");
+            Answer(socket, new GuestResult());
+        }
+        catch (FormatException exception)
+        {
+            Frames.Fail(socket, "other", exception.Message);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Where it cannot be set, the name of the bundle stays.
+            Frames.Fail(socket, exception.HResult == Libc.Enospc ? "no_space" : "other", "The certificate could not be written.");
         }
     }
 
-    private static int CountThreads()
-    {
-        var count = 0;
-        foreach (var process in Directory.EnumerateDirectories("/proc").Where(d => char.IsAsciiDigit(Path.GetFileName(d)[0])))
-        {
-            try
-            {
-                count += Directory.GetDirectories(process + "/task").Length;
-            }
-            catch (IOException)
-            {
-                // It ended meanwhile.
-            }
-            catch (UnauthorizedAccessException)
-            {
-                count++;
-            }
-        }
-
-        return count;
-    }
-
-    private static List<int> Ports()
-    {
-        const string Listening = "0A";
-        var ports = new SortedSet<int>();
-        foreach (var table in new[] { "/proc/net/tcp", "/proc/net/tcp6" }.Where(File.Exists))
-        {
-            foreach (var fields in File.ReadLines(table).Skip(1).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
-            {
-                if (fields.Length > 3 && fields[3] == Listening
-                    && int.TryParse(fields[1][(fields[1].LastIndexOf(':') + 1)..], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var port))
-                {
-                    ports.Add(port);
-                }
-            }
-        }
-
-        return [.. ports];
-    }
+    private static void Answer(int socket, GuestResult result) => Frames.Write(socket, Frame.Result, result, GuestJson.Default.GuestResult);
 }

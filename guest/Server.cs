@@ -7,12 +7,12 @@ using Corral.GuestLink;
 
 namespace Corral.Guest;
 
-/// <summary>Takes connections; a thread for each. Whoever does not prove the token within five seconds is dropped unheard.</summary>
+/// <summary>Takes connections; a thread for each. Whoever does not prove the token and ask within five seconds is dropped unheard.</summary>
 internal static class Server
 {
     private const int MaxConnections = 256;
     private const int StackSize = 512 * 1024;
-    private const int Patience = 5_000;
+    private const long Patience = 5_000;
 
     private static readonly SemaphoreSlim Places = new(MaxConnections);
     private static byte[] _tokenSha256 = [];
@@ -23,6 +23,7 @@ internal static class Server
         _ = Libc.prctl(Libc.PrSetDumpable, 0, 0, 0, 0);
         _ = Libc.prctl(Libc.PrSetChildSubreaper, 1, 0, 0, 0);
         _tokenSha256 = Convert.FromHexString(settings.TokenSha256);
+        var only = settings.Peer is null ? null : IPAddress.Parse(settings.Peer);
         Reaper.Start();
         using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
@@ -37,17 +38,33 @@ internal static class Server
             }
             catch (SocketException)
             {
+                // It left before it was taken.
                 continue;
             }
 
-            if (Places.Wait(0))
+            // The sandbox's own processes can connect too: they must not be able to take the places.
+            if ((only is null || only.Equals((peer.RemoteEndPoint as IPEndPoint)?.Address)) && Places.Wait(0))
             {
-                new Thread(() => Serve(peer), StackSize) { IsBackground = true }.Start();
+                Begin(peer);
             }
             else
             {
                 peer.Dispose();
             }
+        }
+    }
+
+    private static void Begin(Socket peer)
+    {
+        try
+        {
+            new Thread(() => Serve(peer), StackSize) { IsBackground = true }.Start();
+        }
+        catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
+        {
+            // The sandbox is full of processes: this caller is not heard, and the next may be.
+            peer.Dispose();
+            Places.Release();
         }
     }
 
@@ -58,17 +75,17 @@ internal static class Server
             using (peer)
             {
                 peer.NoDelay = true;
-                peer.ReceiveTimeout = Patience;
-                if (Prove(peer) && ReadRequest(peer) is { } request)
+                var deadline = Environment.TickCount64 + Patience;
+                if (Prove(peer, deadline) && ReadRequest(peer, deadline) is { } request)
                 {
                     peer.ReceiveTimeout = 0;
                     Operations.Run(request, (int)peer.Handle);
                 }
             }
         }
-        catch (Exception exception) when (exception is SocketException or JsonException or IOException or ObjectDisposedException or ArgumentException)
+        catch (Exception)
         {
-            // A peer that breaks the rules, or is gone, hears nothing.
+            // Whatever breaks here is this connection's: PID 1 lives on. A peer that breaks the rules, or is gone, hears nothing.
         }
         finally
         {
@@ -76,28 +93,36 @@ internal static class Server
         }
     }
 
-    private static bool Prove(Socket peer)
+    private static bool Prove(Socket peer, long deadline)
     {
         Span<byte> token = stackalloc byte[Frame.TokenLength];
-        return Receive(peer, token) && CryptographicOperations.FixedTimeEquals(Sha256.Of(token), _tokenSha256);
+        return Receive(peer, token, deadline) && CryptographicOperations.FixedTimeEquals(Sha256.Of(token), _tokenSha256);
     }
 
-    private static GuestRequest? ReadRequest(Socket peer)
+    private static GuestRequest? ReadRequest(Socket peer, long deadline)
     {
         Span<byte> header = stackalloc byte[sizeof(uint)];
-        if (!Receive(peer, header) || BinaryPrimitives.ReadUInt32LittleEndian(header) is var length && length > Frame.MaxRequest)
+        if (!Receive(peer, header, deadline) || BinaryPrimitives.ReadUInt32LittleEndian(header) is var length && length > Frame.MaxRequest)
         {
             return null;
         }
 
         var text = new byte[length];
-        return Receive(peer, text) ? JsonSerializer.Deserialize(text, GuestJson.Default.GuestRequest) : null;
+        return Receive(peer, text, deadline) ? JsonSerializer.Deserialize(text, GuestJson.Default.GuestRequest) : null;
     }
 
-    private static bool Receive(Socket peer, Span<byte> bytes)
+    private static bool Receive(Socket peer, Span<byte> bytes, long deadline)
     {
         while (bytes.Length > 0)
         {
+            // The whole of it has one deadline: a byte now and then buys no time.
+            var left = deadline - Environment.TickCount64;
+            if (left <= 0)
+            {
+                return false;
+            }
+
+            peer.ReceiveTimeout = (int)left;
             var count = peer.Receive(bytes);
             if (count == 0)
             {

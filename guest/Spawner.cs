@@ -52,16 +52,22 @@ internal static unsafe class Spawner
             Libc.sigfillset(signals);
             Libc.posix_spawnattr_setsigdefault(attributes, signals);
             Wire(actions, spawn, owned);
+            // Ours close by themselves; whatever else this process was given does, too.
+            Libc.posix_spawn_file_actions_addclosefrom_np(actions, 3);
             Libc.posix_spawn_file_actions_addchdir_np(actions, Text(spawn.Directory, owned));
-            int pid;
-            var error = Libc.posix_spawn(
-                &pid, Text(command[0], owned), actions, attributes,
-                Vector(command, owned), Vector([.. spawn.Environment.Select(e => $"{e.Key}={e.Value}")], owned));
-            Libc.posix_spawn_file_actions_destroy(actions);
-            return error == 0 ? pid : -error;
+            var program = Text(command[0], owned);
+            var (arguments, environment) = ((nint)Vector(command, owned), (nint)Vector([.. spawn.Environment.Select(e => $"{e.Key}={e.Value}")], owned));
+            var (wired, set) = ((nint)actions, (nint)attributes);
+            return OomScore.Raised(() =>
+            {
+                int pid;
+                var error = Libc.posix_spawn(&pid, program, (void*)wired, (void*)set, (byte**)arguments, (byte**)environment);
+                return error == 0 ? pid : -error;
+            });
         }
         finally
         {
+            Libc.posix_spawn_file_actions_destroy(actions);
             owned.ForEach(Marshal.FreeHGlobal);
         }
     }

@@ -58,6 +58,16 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
     public Task<GuestResult> DeleteAsync(string path, bool recursive, CancellationToken cancellationToken) =>
         AskAsync(new GuestRequest { Op = "delete", Path = path, Flag = recursive }, cancellationToken);
 
+    /// <summary>
+    /// Watches a directory or a file: a result once the watch is in place, then frames of changes, then an end frame when what is watched is gone.
+    /// </summary>
+    public Task<GuestStream> WatchAsync(string path, bool recursive, CancellationToken cancellationToken) =>
+        OpenAsync(new GuestRequest { Op = "watch", Path = path, Flag = recursive }, cancellationToken);
+
+    /// <summary>Has the sandbox trust a certificate, in place of the one that it was given before.</summary>
+    public Task<GuestResult> InstallTrustAsync(string certificatePem, CancellationToken cancellationToken) =>
+        AskAsync(new GuestRequest { Op = "trust", Certificate = certificatePem }, cancellationToken);
+
     /// <summary>The payload of a resize frame.</summary>
     public static byte[] SizeOf(int columns, int rows)
     {

@@ -123,6 +123,19 @@ public sealed class GuestStream : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads a changes frame's payload.</summary>
+    public static GuestChanges ParseChanges(byte[] payload)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(payload, GuestJson.Default.GuestChanges) ?? throw new GuestException("lost", "The guest broke the protocol.");
+        }
+        catch (JsonException exception)
+        {
+            throw new GuestException("lost", "The guest broke the protocol.", exception);
+        }
+    }
+
     private static GuestException ErrorOf(byte[] payload)
     {
         try

@@ -24,6 +24,7 @@ public static class Frame
     public const byte Error = 4;
     public const byte Result = 5;
     public const byte Data = 6;
+    public const byte Changes = 7;
 
     // To the guest.
     public const byte Stdin = 16;
@@ -36,7 +37,7 @@ public static class Frame
 /// <summary>The one request of a connection.</summary>
 public sealed record GuestRequest
 {
-    /// <summary>ping, configure, exec, ports, usage; read, write, list, stat, mkdir, move, delete.</summary>
+    /// <summary>ping, configure, exec, usage, trust; read, write, list, stat, mkdir, move, delete, watch.</summary>
     public required string Op { get; init; }
 
     public string? Path { get; init; }
@@ -60,6 +61,9 @@ public sealed record GuestRequest
 
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>One certificate in PEM form, for trust.</summary>
+    public string? Certificate { get; init; }
+
     /// <summary>0 for none.</summary>
     public long TimeoutMs { get; init; }
 
@@ -72,8 +76,9 @@ public sealed record GuestRequest
 /// <summary>How a command ended.</summary>
 public sealed record GuestExit
 {
-    /// <summary>The exit status; meaningless when a signal ended it.</summary>
-    public int Code { get; init; }
+    /// <summary>The exit status; meaningless when a signal ended it. Always written: what lacks it is no exit, least of all one with 0.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public required int Code { get; init; }
 
     /// <summary>The signal that ended it, or 0.</summary>
     public int Signal { get; init; }
@@ -87,7 +92,7 @@ public sealed record GuestExit
 }
 
 /// <summary>An operation that failed inside.</summary>
-/// <param name="Code">not_found, exists, is_directory, not_directory, permission_denied, invalid_path, no_space, not_empty, too_large or other.</param>
+/// <param name="Code">not_found, exists, is_directory, not_directory, permission_denied, invalid_path, no_space, not_empty, too_large, too_long, too_many or other.</param>
 /// <param name="Message">For a person.</param>
 public sealed record GuestError(string Code, string Message);
 
@@ -100,6 +105,20 @@ public sealed record GuestError(string Code, string Message);
 /// <param name="ModifiedMs">Epoch milliseconds.</param>
 /// <param name="Target">Where a link points to.</param>
 public sealed record GuestEntry(string Name, string Path, string Type, long Size, int Mode, long ModifiedMs, string? Target);
+
+/// <summary>A path that changed.</summary>
+/// <param name="Path">Absolute.</param>
+/// <param name="Kind">created, modified or deleted.</param>
+public sealed record GuestChange(string Path, string Kind);
+
+/// <summary>What a watch saw, in order.</summary>
+public sealed record GuestChanges
+{
+    /// <summary>Before these, others were lost.</summary>
+    public bool Lost { get; init; }
+
+    public IReadOnlyList<GuestChange> Changes { get; init; } = [];
+}
 
 /// <summary>The answer of an operation; what it does not speak of is absent.</summary>
 public sealed record GuestResult
@@ -118,7 +137,8 @@ public sealed record GuestResult
 /// <summary>What the guest is started with: a file that only it reads.</summary>
 /// <param name="Listen">Address and port.</param>
 /// <param name="TokenSha256">SHA-256 of the token, in hexadecimal.</param>
-public sealed record GuestSettings(string Listen, string TokenSha256);
+/// <param name="Peer">The only address that is heard; null for any.</param>
+public sealed record GuestSettings(string Listen, string TokenSha256, string? Peer = null);
 
 /// <summary>The JSON forms, made at compile time.</summary>
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
@@ -126,5 +146,6 @@ public sealed record GuestSettings(string Listen, string TokenSha256);
 [JsonSerializable(typeof(GuestExit))]
 [JsonSerializable(typeof(GuestError))]
 [JsonSerializable(typeof(GuestResult))]
+[JsonSerializable(typeof(GuestChanges))]
 [JsonSerializable(typeof(GuestSettings))]
 public sealed partial class GuestJson : JsonSerializerContext;

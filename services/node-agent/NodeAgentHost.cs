@@ -22,6 +22,7 @@ internal static class NodeAgentHost
         builder.Services.AddCorralClient<Sessions.V1.NodeReportService.NodeReportServiceClient>("sessions");
         builder.Services.AddSingleton<NodeGrpcService>();
         builder.Services.AddSingleton<ExecGrpcService>();
+        builder.Services.AddSingleton<FileWatches>();
         builder.Services.AddSingleton<FileGrpcService>();
         builder.Services.AddHostedService<SchedulerLink>();
         builder.Services.AddHostedService<SessionsLink>();

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Corral.NodeAgent.Host;
+using Corral.Tests.Support;
 
 namespace Corral.NodeAgent.Tests;
 
@@ -29,21 +29,9 @@ internal static class TestTemplate
             System.IO.Directory.Move(fresh, root);
         }
 
-        var guest = GuestBinary = Guest();
+        var guest = GuestBinary = GuestProgram.Path;
         Describe(Directory, "base", "one", root, guest);
         return Directory;
-    }
-
-    /// <summary>The guest that CORRAL_TEST_GUEST names, or one built from this repository.</summary>
-    public static string Guest()
-    {
-        if (Environment.GetEnvironmentVariable("CORRAL_TEST_GUEST") is { Length: > 0 } given) return given;
-        var repository = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(repository.FullName, "guest", "publish.sh"))) repository = repository.Parent ?? throw new InvalidOperationException("The repository was not found above the tests.");
-        var directory = Path.Combine(Directory, "guest-program");
-        using var publish = Process.Start(Path.Combine(repository.FullName, "guest", "publish.sh"), directory);
-        publish.WaitForExit();
-        return publish.ExitCode == 0 ? Path.Combine(directory, "corral-guest") : throw new InvalidOperationException("guest/publish.sh failed.");
     }
 
     public static void Describe(string directory, string name, string digest, string root, string guest) =>

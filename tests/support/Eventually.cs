@@ -5,6 +5,7 @@ namespace Corral.Tests.Support;
 /// <summary>Waits for what must become true.</summary>
 public static class Eventually
 {
+    private static readonly TimeSpan Usual = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Waits until a condition holds; the failure says what was waited for.</summary>
@@ -23,5 +24,8 @@ public static class Eventually
     }
 
     /// <summary>Waits until a condition holds; the failure says what was waited for.</summary>
-    public static Task Async(string what, Func<bool> condition) => Async(what, TimeSpan.FromSeconds(60), () => Task.FromResult(condition()));
+    public static Task Async(string what, Func<Task<bool>> condition) => Async(what, Usual, condition);
+
+    /// <summary>Waits until a condition holds; the failure says what was waited for.</summary>
+    public static Task Async(string what, Func<bool> condition) => Async(what, Usual, () => Task.FromResult(condition()));
 }

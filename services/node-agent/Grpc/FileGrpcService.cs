@@ -10,7 +10,7 @@ using Grpc.Core;
 namespace Corral.NodeAgent.Grpc;
 
 /// <summary>Files in the sandboxes of this node, for the gateway. Everything happens inside, by the guest.</summary>
-internal sealed class FileGrpcService(SandboxTable table) : FileService.FileServiceBase
+internal sealed class FileGrpcService(SandboxTable table, FileWatches watches) : FileService.FileServiceBase
 {
     private const int MaxWhole = 32 << 20;
     private const int MaxPath = 4096;
@@ -113,6 +113,13 @@ internal sealed class FileGrpcService(SandboxTable table) : FileService.FileServ
     {
         await BoxOf(request.SandboxId, request.Path, context).Guest.DeleteAsync(request.Path, request.Recursive, context.CancellationToken);
         return new DeleteResponse { Ok = true };
+    });
+
+    public override Task WatchFiles(WatchFilesRequest request, IServerStreamWriter<WatchFilesResponse> responseStream, ServerCallContext context) => GuestErrors.TellAsync(async () =>
+    {
+        var path = request.Path.Length > 0 ? request.Path : "/workspace";
+        await watches.RunAsync(BoxOf(request.SandboxId, path, context), path, request.Recursive, responseStream.WriteAsync, context.CancellationToken);
+        return true;
     });
 
     private Box BoxOf(string sandboxId, string path, ServerCallContext context, string field = "path")

@@ -17,6 +17,8 @@ internal static class GuestErrors
         "permission_denied" => RpcErrors.PermissionDenied("FILE_PERMISSION_DENIED", failure.Message),
         "invalid_path" => RpcErrors.InvalidArgument("path", failure.Message),
         "no_space" => RpcErrors.ResourceExhausted("NO_SPACE", failure.Message),
+        "too_long" => RpcErrors.InvalidArgument("command", failure.Message),
+        "too_many" => RpcErrors.FailedPrecondition("TOO_MANY_DIRECTORIES", failure.Message),
         "too_large" => RpcErrors.FailedPrecondition("FILE_TOO_LARGE", failure.Message),
         "lost" => RpcErrors.Unavailable("COMMAND_LOST", "The sandbox stopped answering.", TimeSpan.FromSeconds(1)),
         _ => RpcErrors.FailedPrecondition("OPERATION_FAILED", failure.Message),

@@ -29,7 +29,8 @@ internal sealed class GuestConnection(GateDialer dialer, TimeProvider clock)
         }
 
         var path = Path.Combine(directory, Path.GetFileName(SettingsPath));
-        var settings = new GuestSettings($"{BoxNetwork.BoxAddress}:{Port}", Convert.ToHexStringLower(SHA256.HashData(Convert.FromHexString(token))));
+        var proof = Convert.ToHexStringLower(SHA256.HashData(Convert.FromHexString(token)));
+        var settings = new GuestSettings($"{BoxNetwork.BoxAddress}:{Port}", proof, BoxNetwork.GateAddress.ToString());
         File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(settings, GuestJson.Default.GuestSettings));
         if (owner != 0) Libc.Check(Libc.chown(path, owner, owner), "chown");
     }
