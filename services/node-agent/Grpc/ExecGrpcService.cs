@@ -1,3 +1,4 @@
+using System.Text.Unicode;
 using Corral.Api.V1;
 using Corral.GuestLink;
 using Corral.Hosting;
@@ -33,7 +34,7 @@ internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands
         var sequence = 0L;
         var exit = await commands.RunAsync(box, spec, async (kind, payload) =>
         {
-            var piece = new Output { Sequence = ++sequence, Data = ByteString.CopyFrom(payload) };
+            var piece = Piece(++sequence, payload);
             await responseStream.WriteAsync(kind == Frame.Stdout ? new StreamResponse { Stdout = piece } : new StreamResponse { Stderr = piece }, context.CancellationToken);
         }, context.CancellationToken);
         await responseStream.WriteAsync(new StreamResponse { Exit = Tell(exit) }, context.CancellationToken);
@@ -53,7 +54,7 @@ internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands
             async _ => await responseStream.WriteAsync(new StartResponse { Started = new Started() }, over.Token),
             async (kind, payload) =>
             {
-                var piece = new Output { Sequence = ++sequence, Data = ByteString.CopyFrom(payload) };
+                var piece = Piece(++sequence, payload);
                 await responseStream.WriteAsync(kind == Frame.Stdout ? new StartResponse { Stdout = piece } : new StartResponse { Stderr = piece }, over.Token);
             },
             stream => CarryAsync(requestStream, stream, over.Token), over);
@@ -111,6 +112,10 @@ internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands
         if (exit.Signal is { } signal) response.Signal = signal;
         return response;
     });
+
+    // A character that two pieces share makes both base64: bytes are handed on as they come, and none is held back.
+    private static Output Piece(long sequence, byte[] payload) =>
+        new() { Sequence = sequence, Data = ByteString.CopyFrom(payload), Base64 = !Utf8.IsValid(payload) };
 
     private static Exit Tell(CommandExit exit)
     {
