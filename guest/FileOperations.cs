@@ -23,14 +23,14 @@ internal static unsafe class FileOperations
         {
             Do(request, FilePath.Of(request.Path));
         }
-        catch (GuestFailure failure)
-        {
-            Frames.Fail(Out, failure.Code, failure.Message);
-        }
         catch (Exception exception)
         {
             var failure = Explain(exception);
             Frames.Fail(Out, failure.Code, failure.Message);
+            if (request.Op == "write")
+            {
+                FileWriter.Discard(In);
+            }
         }
 
         return 0;
@@ -87,6 +87,7 @@ internal static unsafe class FileOperations
 
     private static GuestFailure Explain(Exception exception) => exception switch
     {
+        GuestFailure failure => failure,
         FileNotFoundException or DirectoryNotFoundException => GuestFailure.Of(Libc.Enoent),
         UnauthorizedAccessException => GuestFailure.Of(Libc.Eacces),
         PathTooLongException => GuestFailure.Of(Libc.Enametoolong),

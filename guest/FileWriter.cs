@@ -44,6 +44,18 @@ internal static class FileWriter
         }
     }
 
+    /// <summary>
+    /// Reads what a client still sends of a write that has failed: a connection that is closed over unread bytes is reset, and the reason is
+    /// lost with it.
+    /// </summary>
+    public static void Discard(int input)
+    {
+        var reader = new FrameReader();
+        while (Frames.Read(input, reader, out var kind, out _) && kind != Frame.End)
+        {
+        }
+    }
+
     // A link stays, and what it points to is written, there or not.
     private static string Target(FilePath path)
     {

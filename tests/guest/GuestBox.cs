@@ -122,6 +122,13 @@ internal sealed class GuestBox : IAsyncDisposable
         File.ReadLines($"/proc/{Pid}/status").First(line => line.StartsWith(name + ":", StringComparison.Ordinal)).Split((char[])[':', '\t', ' '], StringSplitOptions.RemoveEmptyEntries)[1],
         CultureInfo.InvariantCulture);
 
+    /// <summary>What the guest's own process has used of the processor.</summary>
+    public TimeSpan ProcessorTime()
+    {
+        using var process = Process.GetProcessById(Pid);
+        return process.TotalProcessorTime;
+    }
+
     /// <summary>A path of the sandbox, seen from outside.</summary>
     public string Outside(string path) => $"/proc/{Pid}/root{path}";
 

@@ -105,18 +105,22 @@ public sealed class TrustTests : IAsyncLifetime
     [Fact]
     public async Task It_takes_a_couple_of_milliseconds()
     {
+        const int Rounds = 50;
+        await Box.Client.InstallTrustAsync(Certificate("first"), None);
+        var pems = Enumerable.Range(0, Rounds).Select(i => Certificate($"number {i}")).ToList();
         var times = new List<double>();
-        for (var i = 0; i < 20; i++)
+        var before = Box.ProcessorTime();
+        foreach (var pem in pems)
         {
-            var pem = Certificate($"number {i}");
             var clock = Stopwatch.StartNew();
             await Box.Client.InstallTrustAsync(pem, None);
             times.Add(clock.Elapsed.TotalMilliseconds);
         }
 
-        times.Sort();
-        Console.WriteLine($"install trust: p50 {times[10]:0.0} ms, worst {times[^1]:0.0} ms, connection included");
-        Assert.InRange(times[10], 0, 20);
+        // Of the processor, which does not depend on what else the machine is doing.
+        var each = (Box.ProcessorTime() - before) / Rounds;
+        Console.WriteLine($"install trust: {each.TotalMilliseconds:0.0} ms of the processor, p50 {times.Order().ElementAt(Rounds / 2):0.0} ms in all");
+        Assert.InRange(each, TimeSpan.Zero, TimeSpan.FromMilliseconds(5));
     }
 
     private string Read(string path) => File.Exists(Box.Outside(path)) ? File.ReadAllText(Box.Outside(path)) : "";

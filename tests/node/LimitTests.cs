@@ -1,4 +1,6 @@
+using Corral.Api.V1;
 using Corral.GuestLink;
+using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
 using Xunit;
@@ -20,6 +22,35 @@ public sealed class LimitTests(SharedNode shared)
         Assert.Equal("stopped", await node.UserShAsync(box, "head -c 600000000 /dev/zero | tail -n 1 > /dev/null 2>&1 && echo grew || echo stopped"));
         Assert.Equal("alive", await node.UserShAsync(box, "echo alive"));
         Assert.False(box.IsDead);
+        await node.Table.EndAsync(order.SandboxId, 1, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_command_that_memory_ran_out_for_is_told_apart_from_one_that_was_killed()
+    {
+        var node = await shared.GetAsync("runc");
+        var order = node.Order("runc", Small);
+        var box = await node.RunAsync(order);
+        var greedy = await RunAsync("exec perl -e '$_ = \"x\" x (1 << 20); push @all, $_ . 1 while 1'");
+        Assert.Equal((true, 9, 137), (greedy.OutOfMemory, greedy.Signal, greedy.Code));
+        var killed = await RunAsync("kill -9 $$");
+        Assert.Equal((false, 9, 137), (killed.OutOfMemory, killed.Signal, killed.Code));
+        await node.Table.EndAsync(order.SandboxId, 1, CancellationToken.None);
+
+        Task<CommandExit> RunAsync(string line) => node.Get<CommandRunner>().RunAsync(
+            box, CommandSpec.Of(new RunRequest { Command = line }), (_, _) => ValueTask.CompletedTask, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Many_small_hogs_do_not_take_the_guest_along()
+    {
+        var node = await shared.GetAsync("runc");
+        var order = node.Order("runc", Small);
+        var box = await node.RunAsync(order);
+        // Each of them smaller than the guest itself, as the kernel counts.
+        await node.UserShAsync(box, "perl -e 'for (1..60) { next if fork; $_ = \"x\" x (1 << 20); for (1..6) { push @a, $_ . 1; select undef, undef, undef, 0.2 } exit } 1 while wait > 0'");
+        Assert.False(box.IsDead);
+        Assert.Equal("alive", await node.UserShAsync(box, "echo alive"));
         await node.Table.EndAsync(order.SandboxId, 1, CancellationToken.None);
     }
 
