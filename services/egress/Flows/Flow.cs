@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Corral.Egress.Gates;
+using Corral.Egress.Policies;
 
 namespace Corral.Egress.Flows;
 
@@ -8,6 +9,8 @@ namespace Corral.Egress.Flows;
 internal sealed class Flow : IDisposable
 {
     private readonly CancellationTokenSource _closing;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private FlowVerdict? _verdict;
     private long _sent;
     private long _received;
     private string? _closeReason;
@@ -26,19 +29,28 @@ internal sealed class Flow : IDisposable
     /// <summary>Where the sandbox thinks it is connected to.</summary>
     public IPEndPoint Destination { get; }
 
+    /// <summary>The name that the sandbox got its destination's address for; null when it chose the address itself.</summary>
+    public string? AskedName { get; init; }
+
+    /// <summary>Its first bytes, as far as they are known.</summary>
+    public Hello Hello { get; set; } = Hello.Silent;
+
+    /// <summary>What was decided about it; null while that is open.</summary>
+    public FlowVerdict? Verdict => Volatile.Read(ref _verdict);
+
     /// <summary>The name that is dialled, normalised; null when it is an address without one.</summary>
-    public string? Name { get; set; }
+    public string? Name => Verdict?.Name;
 
     /// <summary>The server name of its ClientHello, normalised; null when there was none.</summary>
-    public string? ServerName { get; set; }
+    public string? ServerName => Hello.Protocol == FlowProtocol.Tls ? Hello.Name : null;
 
-    public FlowProtocol Protocol { get; set; }
+    public FlowProtocol Protocol => Hello.Protocol;
 
     /// <summary>What let it through.</summary>
-    public string Rule { get; set; } = "";
+    public string Rule => Verdict?.Rule ?? "";
 
-    /// <summary>Whether it was handed to the terminator, which judges each request by itself.</summary>
-    public bool IsTerminated { get; set; }
+    /// <summary>The proxy that it leaves through, if any.</summary>
+    public UpstreamProxy? Proxy { get; private set; }
 
     /// <summary>What was dialled for it.</summary>
     public IPEndPoint? Remote { get; set; }
@@ -59,6 +71,32 @@ internal sealed class Flow : IDisposable
 
     public void AddReceived(long bytes) => Interlocked.Add(ref _received, bytes);
 
+    /// <summary>Completed when nothing of it is left.</summary>
+    public Task Ended => _ended.Task;
+
+    /// <summary>Judges it by the policy in force, which may change at any moment: whoever changes it judges again what is judged already.</summary>
+    public FlowVerdict Judge()
+    {
+        while (true)
+        {
+            var policy = Sandbox.Policy;
+            var verdict = FlowJudge.Judge(policy, this);
+            Proxy = policy.Proxy;
+            Interlocked.Exchange(ref _verdict, verdict);
+            if (ReferenceEquals(policy, Sandbox.Policy)) return verdict;
+        }
+    }
+
+    /// <summary>Whether another policy forbids what this one let through, or wants it done otherwise.</summary>
+    public bool IsForbiddenBy(EgressPolicy policy)
+    {
+        if (Verdict is not { Action: not FlowAction.Refuse } verdict) return false;
+        var now = FlowJudge.Judge(policy, this);
+        // What is terminated may stay so: its requests are judged one by one.
+        var same = now.Action == verdict.Action || (verdict.Action == FlowAction.Terminate && now.Action == FlowAction.Splice);
+        return !same || now.Name != verdict.Name || !Equals(policy.Proxy, Proxy);
+    }
+
     /// <summary>Makes it end, whoever has it now.</summary>
     public void Close(string reason)
     {
@@ -77,5 +115,6 @@ internal sealed class Flow : IDisposable
     {
         Client.Dispose();
         _closing.Dispose();
+        _ended.TrySetResult();
     }
 }

@@ -25,15 +25,15 @@ internal sealed class TokenBucket(TimeProvider clock)
         }
     }
 
-    /// <summary>Takes one if there is one.</summary>
-    public bool TryTake()
+    /// <summary>Takes so many, if they are there.</summary>
+    public bool TryTake(int count = 1)
     {
         lock (_lock)
         {
             if (_rate <= 0) return true;
             Fill();
-            if (_tokens < 1) return false;
-            _tokens--;
+            if (_tokens < count) return false;
+            _tokens -= count;
             return true;
         }
     }

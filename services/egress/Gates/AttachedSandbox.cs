@@ -1,3 +1,4 @@
+using Corral.Egress.Dns;
 using Corral.Egress.Flows;
 using Corral.Egress.Policies;
 using Corral.Egress.Termination;
@@ -14,6 +15,7 @@ internal sealed class AttachedSandbox : IDisposable
     {
         (Id, Generation, OrganizationId, Authority, _policy) = (id, generation, organizationId, authority, policy);
         Limiter = new SandboxLimiter(policy.Limits, clock);
+        NewNames = new NameBudget(clock);
     }
 
     public string Id { get; }
@@ -29,6 +31,12 @@ internal sealed class AttachedSandbox : IDisposable
     public SandboxAuthority Authority { get; }
 
     public SandboxLimiter Limiter { get; }
+
+    /// <summary>What it may still spend on names that it makes up.</summary>
+    public NameBudget NewNames { get; }
+
+    /// <summary>The names that it was given addresses for.</summary>
+    public SyntheticNames Names { get; } = new();
 
     /// <summary>Its open connections.</summary>
     public FlowTable Flows { get; } = new();

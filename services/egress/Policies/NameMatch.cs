@@ -12,6 +12,9 @@ internal readonly record struct NameMatch(string? Rule, PolicyTransform? Transfo
 
     public bool Allowed => Rule is not null;
 
+    /// <summary>Whether the rule names exactly one name, so that asking for it tells nobody anything.</summary>
+    public bool IsExact => Rule is not null && Rule.Contains(':', StringComparison.Ordinal) && !Rule.Contains('*', StringComparison.Ordinal);
+
     /// <summary>Whether its TLS has to be ended here, because its requests are changed.</summary>
     public bool IsTransformed => Allowed && (Transform is not null || Placeholders.Length > 0);
 }

@@ -16,16 +16,18 @@ internal static partial class PolicyCompiler
         "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>What is in force when no policy was given: nothing leaves.</summary>
-    public static EgressPolicy Nothing(PolicyLimits defaults) => Compile(new Policy { Version = 1, Mode = PolicyMode.DenyAll }, defaults);
+    /// <summary>What is in force when no policy was given: nothing leaves. Any policy is newer.</summary>
+    public static EgressPolicy Nothing(PolicyLimits defaults) => Build(new Policy { Mode = PolicyMode.DenyAll }, defaults);
 
     public static EgressPolicy Compile(Policy policy, PolicyLimits defaults)
     {
         CheckShape(policy);
-        return new EgressPolicy(
-            policy.Version, policy.Mode, Domains(policy), Transforms(policy), Placeholders(policy), Ranges(policy),
-            policy.UpstreamProxy.Length == 0 ? null : UpstreamProxy.Parse(policy.UpstreamProxy), LimitsOf(policy.Limits, defaults));
+        return Build(policy, defaults);
     }
+
+    private static EgressPolicy Build(Policy policy, PolicyLimits defaults) => new(
+        policy.Version, policy.Mode, Domains(policy), Transforms(policy), Placeholders(policy), Ranges(policy),
+        policy.UpstreamProxy.Length == 0 ? null : UpstreamProxy.Parse(policy.UpstreamProxy), LimitsOf(policy.Limits, defaults));
 
     private static void CheckShape(Policy policy)
     {
