@@ -146,6 +146,7 @@ internal sealed partial class FlowHandler(
             flow.Sandbox.Flows.Remove(flow);
             flow.Sandbox.Limiter.Closed();
             telemetry.Connection(passed);
+            telemetry.Carried(flow.SentBytes, flow.ReceivedBytes);
             audit.Record(flow.Sandbox, AuditRecords.Of(flow, passed, reason, clock.GetElapsedTime(began)));
             flow.Dispose();
         }

@@ -41,21 +41,30 @@ internal sealed partial class FlowServer(FlowHandler handler, AuditLog audit, Eg
             return;
         }
 
-        Flow? flow = null;
-        try
+        if (TryOpen(sandbox, client) is { } flow)
         {
-            var destination = OriginalDestination.Of(client);
-            flow = new Flow(sandbox, client, destination) { AskedName = SyntheticNames.Holds(destination.Address) ? sandbox.Names.Find(destination.Address) : null };
             sandbox.Flows.Add(flow);
             _ = handler.RunAsync(flow);
+            return;
         }
-        finally
+
+        client.Dispose();
+        sandbox.Limiter.Closed();
+    }
+
+    private static Flow? TryOpen(AttachedSandbox sandbox, Socket client)
+    {
+        try
         {
-            if (flow is null)
-            {
-                client.Dispose();
-                sandbox.Limiter.Closed();
-            }
+            client.NoDelay = true;
+            client.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            var destination = OriginalDestination.Of(client);
+            return new Flow(sandbox, client, destination) { AskedName = SyntheticNames.Holds(destination.Address) ? sandbox.Names.Find(destination.Address) : null };
+        }
+        catch (SocketException)
+        {
+            // It is gone already.
+            return null;
         }
     }
 

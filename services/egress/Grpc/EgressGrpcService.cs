@@ -69,6 +69,8 @@ internal sealed class EgressGrpcService(GateTable gates, AuditLog audit, EgressO
         await audit.FlushAsync(over.Token);
         var trail = audit.TrailOf(GateRequests.SandboxIdOf(request.SandboxId));
         var cursor = request.After < 0 ? trail.End() : new AuditCursor(request.After);
+        // From here on nothing is missed; the caller may want to know before anything happens.
+        await context.WriteResponseHeadersAsync([]);
         try
         {
             while (true)

@@ -11,7 +11,7 @@ internal sealed class EgressPolicy
     private const string AllowAll = "allow-all";
 
     private readonly NameIndex<DomainRule> _domains;
-    private readonly NameIndex<TransformRule> _transforms;
+    private readonly NameIndex<PolicyTransform> _transforms;
     private readonly FrozenDictionary<string, ImmutableArray<SecretPlaceholder>> _placeholders;
     private readonly ImmutableArray<AddressRange> _ranges;
 
@@ -19,7 +19,7 @@ internal sealed class EgressPolicy
         long version,
         PolicyMode mode,
         NameIndex<DomainRule> domains,
-        NameIndex<TransformRule> transforms,
+        NameIndex<PolicyTransform> transforms,
         FrozenDictionary<string, ImmutableArray<SecretPlaceholder>> placeholders,
         ImmutableArray<AddressRange> ranges,
         UpstreamProxy? proxy,
@@ -45,8 +45,10 @@ internal sealed class EgressPolicy
     {
         if (Mode == PolicyMode.DenyAll) return NameMatch.None;
         var transform = _transforms.Find(name);
-        var rule = transform?.Rule ?? _domains.Find(name)?.Rule ?? (AllowsAll ? AllowAll : null);
-        return rule is null ? NameMatch.None : new NameMatch(rule, transform?.Transform, _placeholders.GetValueOrDefault(name, []));
+        var rule = transform is not null ? $"transform:{transform.Pattern}"
+            : _domains.Find(name) is { } domain ? $"domain:{domain.Pattern}"
+            : AllowsAll ? AllowAll : null;
+        return rule is null ? NameMatch.None : new NameMatch(rule, transform, _placeholders.GetValueOrDefault(name, []));
     }
 
     /// <summary>The listed range that holds an address, or null.</summary>
@@ -63,7 +65,5 @@ internal sealed class EgressPolicy
     /// <summary>What lets a connection to an address through that has no name: "cidr:…", "allow-all", or null.</summary>
     public string? MatchAddress(IPAddress address) => MatchRange(address) is { } range ? $"cidr:{range}" : AllowsAll ? AllowAll : null;
 
-    internal sealed record DomainRule(string Rule);
-
-    internal sealed record TransformRule(string Rule, PolicyTransform Transform);
+    internal sealed record DomainRule(DomainPattern Pattern);
 }

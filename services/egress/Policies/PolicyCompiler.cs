@@ -48,20 +48,20 @@ internal static partial class PolicyCompiler
         for (var i = 0; i < policy.AllowDomains.Count; i++)
         {
             var pattern = DomainPattern.Parse($"policy.allow_domains[{i}]", policy.AllowDomains[i]);
-            index.TryAdd(pattern, new EgressPolicy.DomainRule($"domain:{pattern}"));
+            index.TryAdd(pattern, new EgressPolicy.DomainRule(pattern));
         }
 
         return index;
     }
 
-    private static NameIndex<EgressPolicy.TransformRule> Transforms(Policy policy)
+    private static NameIndex<PolicyTransform> Transforms(Policy policy)
     {
-        var index = new NameIndex<EgressPolicy.TransformRule>();
+        var index = new NameIndex<PolicyTransform>();
         for (var i = 0; i < policy.Transforms.Count; i++)
         {
             var field = $"policy.transforms[{i}]";
             var transform = TransformOf(field, policy.Transforms[i]);
-            Require(index.TryAdd(transform.Pattern, new EgressPolicy.TransformRule($"transform:{transform.Pattern}", transform)), field + ".domain", "is there twice.");
+            Require(index.TryAdd(transform.Pattern, transform), field + ".domain", "is there twice.");
         }
 
         return index;

@@ -34,7 +34,7 @@ internal sealed class TestBox : IDisposable
 
     public static Policy AllowAll(Action<Policy>? change = null) => Changed(new Policy { Version = 1, Mode = PolicyMode.AllowAll }, change);
 
-    public static Policy DenyAll() => new() { Version = 1, Mode = PolicyMode.DenyAll };
+    public static Policy DenyAll(long version = 1) => new() { Version = version, Mode = PolicyMode.DenyAll };
 
     public static Policy Custom(params string[] domains) => new() { Version = 1, Mode = PolicyMode.Custom, AllowDomains = { domains } };
 
@@ -52,8 +52,17 @@ internal sealed class TestBox : IDisposable
 
     public async Task DetachAsync(long generation = 1) => await _egress.Client.DetachAsync(new DetachRequest { SandboxId = Id, Generation = generation });
 
-    public async Task<IReadOnlyList<AuditRecord>> AuditAsync(bool refusedOnly = false) =>
-        (await _egress.Client.ListAuditAsync(new ListAuditRequest { SandboxId = Id, Limit = 1000, RefusedOnly = refusedOnly })).Records;
+    /// <summary>All records, page by page.</summary>
+    public async Task<IReadOnlyList<AuditRecord>> AuditAsync(bool refusedOnly = false)
+    {
+        var all = new List<AuditRecord>();
+        while (true)
+        {
+            var page = await _egress.Client.ListAuditAsync(new ListAuditRequest { SandboxId = Id, Limit = 1000, RefusedOnly = refusedOnly, After = all.LastOrDefault()?.Sequence ?? 0 });
+            all.AddRange(page.Records);
+            if (page.Records.Count < 1000) return all;
+        }
+    }
 
     /// <summary>Waits for a record: connections are written down when they are over.</summary>
     public async Task<AuditRecord> AuditOfAsync(string what, Func<AuditRecord, bool> wanted)
@@ -82,6 +91,21 @@ internal sealed class TestBox : IDisposable
         using var patience = new CancellationTokenSource(Patience);
         await socket.ConnectAsync(new IPEndPoint(address, port), patience.Token);
         return new TestClient(socket);
+    }
+
+    /// <summary>Connects and says something; what comes back, "reset" when the connection is cut, be it at once.</summary>
+    public async Task<string> TryAsync(IPAddress address, int port, string words)
+    {
+        try
+        {
+            using var client = await ConnectAsync(address, port);
+            if (words.Length > 0) await client.SendAsync(words);
+            return await client.ReadAsync(Math.Max(1, words.Length));
+        }
+        catch (SocketException)
+        {
+            return "reset";
+        }
     }
 
     /// <summary>Runs a Python script inside; what it prints.</summary>
