@@ -83,7 +83,7 @@ public sealed class AuditTests(EgressLab lab)
         policy.UpstreamProxy = $"http://user:{Password}@203.0.113.99:3128";
         using var box = await lab.BoxAsync(policy, egress);
         await box.AskAsync("transform.test");
-        await box.TryAsync(await box.AddressOfAsync("allowed.test"), Outside.Echo, "hello");
+        await box.TryAsync(await box.AddressOfAsync("allowed.test"), Outside.Echo, "hello\n");
         policy.Version = 2;
         policy.Transforms[0].InjectHeaders[0].Name = "bad name";
         await Assert.ThrowsAsync<RpcException>(async () => await egress.Client.AttachAsync(box.Order(policy)));

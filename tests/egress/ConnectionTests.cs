@@ -37,7 +37,7 @@ public sealed class ConnectionTests(EgressLab lab)
         Assert.Equal("SSH-2.0-lab\r\n", await ssh.ReadAsync(13));
         Assert.Equal("SSH-2.0-client\r\n", await ssh.AskAsync("SSH-2.0-client\r\n"));
         using var echo = await box.ConnectAsync("a.wild.test", Outside.Echo);
-        Assert.Equal("hello", await echo.AskAsync("hello"));
+        Assert.Equal("hello\n", await echo.AskAsync("hello\n"));
         using var tls = await box.ConnectAsync("allowed.test", Outside.Echo);
         Assert.Equal("\u0000\u0001\u0002", await tls.AskAsync("\u0000\u0001\u0002"));
     }
@@ -47,7 +47,7 @@ public sealed class ConnectionTests(EgressLab lab)
     {
         using var box = await lab.BoxAsync(Usual);
         using var echo = await box.ConnectAsync("six.test", Outside.Echo);
-        Assert.Equal("hello", await echo.AskAsync("hello"));
+        Assert.Equal("hello\n", await echo.AskAsync("hello\n"));
     }
 
     [Fact]
@@ -55,10 +55,10 @@ public sealed class ConnectionTests(EgressLab lab)
     {
         using var box = await lab.BoxAsync(Usual);
         using var listed = await box.ConnectAsync(Outside.Listed, Outside.Echo);
-        Assert.Equal("hello", await listed.AskAsync("hello"));
+        Assert.Equal("hello\n", await listed.AskAsync("hello\n"));
         listed.Dispose();
         Assert.Equal("cidr:198.51.100.0/24", (await box.AuditOfAsync("the connection", r => r.Kind == AuditKind.Connection)).Rule);
-        await RefusedAsync(box, Outside.Allowed, Outside.Echo, "ADDRESS_NOT_ALLOWED", "hello");
+        await RefusedAsync(box, Outside.Allowed, Outside.Echo, "ADDRESS_NOT_ALLOWED", "hello\n");
     }
 
     [Theory]
@@ -178,6 +178,7 @@ public sealed class ConnectionTests(EgressLab lab)
     [InlineData("GET / HTTP/1.1\r\nHost: allowed.test\r\n\r\n", 8080)]
     [InlineData("\r\n\r\nGET / HTTP/1.1\r\nHost: other.test\r\n\r\n", 8080)]
     [InlineData("FOO / HTTP/1.1\r\nHost: other.test\r\n\r\n", 8080)]
+    [InlineData("get / HTTP/1.1\r\nHost: other.test\r\n\r\n", 8080)]
     [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 80)]
     [InlineData("CONNECT evil.test:443 HTTP/1.1\r\n\r\n", 80)]
     public async Task PlainRequests_AreHandedToTheTerminatorForTheAskedName(string request, int port)
@@ -213,7 +214,7 @@ public sealed class ConnectionTests(EgressLab lab)
     public async Task AddressesOfHostAndNeighbours_AreRefused_WhenEverythingIsAllowed(string address)
     {
         using var box = await lab.BoxAsync(TestBox.AllowAll());
-        Assert.Equal("reset", await box.TryAsync(IPAddress.Parse(address), 5432, "hello"));
+        Assert.Equal("reset", await box.TryAsync(IPAddress.Parse(address), 5432, "hello\n"));
         var record = await box.AuditOfAsync("the refusal", r => r.Kind == AuditKind.Connection);
         Assert.False(record.Allowed);
         Assert.Contains(record.Reason, new[] { "ADDRESS_DENIED", "ADDRESS_UNKNOWN" });
@@ -231,9 +232,9 @@ public sealed class ConnectionTests(EgressLab lab)
     {
         var policy = new Policy { Version = 1, Mode = PolicyMode.Custom, AllowCidrs = { "10.99.0.0/24", "10.98.0.0/24", "203.0.113.0/24" }, AllowDomains = { "private.test" } };
         using var box = await lab.BoxAsync(policy);
-        using (var permitted = await box.ConnectAsync(Outside.Private, Outside.Echo)) Assert.Equal("hello", await permitted.AskAsync("hello"));
-        using (var byName = await box.ConnectAsync("private.test", Outside.Echo)) Assert.Equal("hello", await byName.AskAsync("hello"));
-        await RefusedAsync(box, IPAddress.Parse("10.98.0.5"), Outside.Echo, "ADDRESS_DENIED", "hello");
+        using (var permitted = await box.ConnectAsync(Outside.Private, Outside.Echo)) Assert.Equal("hello\n", await permitted.AskAsync("hello\n"));
+        using (var byName = await box.ConnectAsync("private.test", Outside.Echo)) Assert.Equal("hello\n", await byName.AskAsync("hello\n"));
+        await RefusedAsync(box, IPAddress.Parse("10.98.0.5"), Outside.Echo, "ADDRESS_DENIED", "hello\n");
         // The host's own address, which the operator permitted: the way is open, and nobody is there.
         using var host = await box.ConnectAsync(Outside.Host, Outside.Echo);
         await box.AuditOfAsync("the attempt", r => r.Address == Outside.Host.ToString() && r.Reason == "CONNECT_FAILED");
@@ -244,10 +245,10 @@ public sealed class ConnectionTests(EgressLab lab)
     {
         await using var egress = await RunningEgress.StartAsync(lab.NewHome(), options => options.PermittedRanges = []);
         using var box = await lab.BoxAsync(new Policy { Version = 1, Mode = PolicyMode.Custom, AllowCidrs = { "0.0.0.0/0" } }, egress);
-        using (var open = await box.ConnectAsync(Outside.Other, Outside.Echo)) Assert.Equal("hello", await open.AskAsync("hello"));
-        await RefusedAsync(box, Outside.Host, Outside.Echo, "ADDRESS_DENIED", "hello");
-        await RefusedAsync(box, Outside.Private, Outside.Echo, "ADDRESS_DENIED", "hello");
-        await RefusedAsync(box, IPAddress.Parse("169.254.169.254"), 80, "ADDRESS_DENIED", "hello");
+        using (var open = await box.ConnectAsync(Outside.Other, Outside.Echo)) Assert.Equal("hello\n", await open.AskAsync("hello\n"));
+        await RefusedAsync(box, Outside.Host, Outside.Echo, "ADDRESS_DENIED", "hello\n");
+        await RefusedAsync(box, Outside.Private, Outside.Echo, "ADDRESS_DENIED", "hello\n");
+        await RefusedAsync(box, IPAddress.Parse("169.254.169.254"), 80, "ADDRESS_DENIED", "hello\n");
     }
 
     [Fact]
@@ -258,13 +259,13 @@ public sealed class ConnectionTests(EgressLab lab)
         try
         {
             using var box = await lab.BoxAsync(Usual);
-            using (var before = await box.ConnectAsync("flip.wild.test", Outside.Echo)) Assert.Equal("hello", await before.AskAsync("hello"));
+            using (var before = await box.ConnectAsync("flip.wild.test", Outside.Echo)) Assert.Equal("hello\n", await before.AskAsync("hello\n"));
             var address = await box.AddressOfAsync("flip.wild.test");
             lab.Outside.Names.Zone["flip.wild.test"] = [Outside.Private, IPAddress.Loopback];
             // As soon as the answer is forgotten, a second at the most.
             await Eventually.Async("the name is refused", TimeSpan.FromSeconds(10), async () =>
             {
-                await box.TryAsync(address, Outside.Echo, "hello");
+                await box.TryAsync(address, Outside.Echo, "hello\n");
                 return (await box.AuditAsync()).Any(r => r.Reason == "ADDRESS_DENIED");
             });
             var records = await box.AuditAsync();
@@ -281,7 +282,7 @@ public sealed class ConnectionTests(EgressLab lab)
     {
         using var box = await lab.BoxAsync(TestBox.Custom("mixed.test"));
         using var client = await box.ConnectAsync("mixed.test", Outside.Echo);
-        Assert.Equal("hello", await client.AskAsync("hello"));
+        Assert.Equal("hello\n", await client.AskAsync("hello\n"));
         client.Dispose();
         Assert.Equal(Outside.Allowed.ToString(), (await box.AuditOfAsync("the connection", r => r.Kind == AuditKind.Connection)).Address);
     }
@@ -301,7 +302,7 @@ public sealed class ConnectionTests(EgressLab lab)
     public async Task EverythingAllowed_AddressesAndNamesAreReached()
     {
         using var box = await lab.BoxAsync(TestBox.AllowAll());
-        using (var byAddress = await box.ConnectAsync(Outside.Other, Outside.Echo)) Assert.Equal("hello", await byAddress.AskAsync("hello"));
+        using (var byAddress = await box.ConnectAsync(Outside.Other, Outside.Echo)) Assert.Equal("hello\n", await byAddress.AskAsync("hello\n"));
         using (var banner = await box.ConnectAsync(Outside.Other, Outside.Banner)) Assert.Equal("SSH-2.0", await banner.ReadAsync(7));
         Assert.Equal($"{Outside.Other} other.test", await box.CurlAsync("--cacert", lab.OutsidePem, "https://other.test/"));
         Assert.Equal($"{Outside.Other} {Outside.Other}:8080", await box.CurlAsync($"http://{Outside.Other}:8080/"));
@@ -336,7 +337,7 @@ public sealed class ConnectionTests(EgressLab lab)
     public async Task NobodyAnswers_TheConnectionIsReset_AndTheAuditSaysWhy()
     {
         using var box = await lab.BoxAsync(Usual);
-        Assert.Equal("reset", await box.TryAsync(await box.AddressOfAsync("dead.test"), Outside.Echo, "hello"));
+        Assert.Equal("reset", await box.TryAsync(await box.AddressOfAsync("dead.test"), Outside.Echo, "hello\n"));
         var record = await box.AuditOfAsync("the failure", r => r.Kind == AuditKind.Connection);
         Assert.Contains(record.Reason, new[] { "CONNECT_FAILED", "CONNECT_TIMEOUT" });
         Assert.False(record.Allowed);
@@ -370,7 +371,7 @@ public sealed class ConnectionTests(EgressLab lab)
         // "No route to host" at once: a client of QUIC falls back without waiting.
         Assert.Equal("113 113\nsent", printed);
         // Something that does arrive, so that what was sent before it would have, too.
-        using (var last = await box.ConnectAsync(Outside.Other, Outside.Echo)) Assert.Equal("hello", await last.AskAsync("hello"));
+        using (var last = await box.ConnectAsync(Outside.Other, Outside.Echo)) Assert.Equal("hello\n", await last.AskAsync("hello\n"));
         AssertEvilIsUntouched();
         Assert.DoesNotContain(lab.Outside.Packets.Seen, packet => packet.From.ToString().StartsWith("100.64.", StringComparison.Ordinal));
     }

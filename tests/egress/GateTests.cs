@@ -25,9 +25,9 @@ public sealed class GateTests(EgressLab lab)
         using var box = await lab.NewBoxAsync();
         var authority = await box.AttachAsync(Usual);
         using var client = await box.ConnectAsync("allowed.test", Outside.Echo);
-        Assert.Equal("hello", await client.AskAsync("hello"));
+        Assert.Equal("hello\n", await client.AskAsync("hello\n"));
         Assert.Equal(authority, await box.AttachAsync(Usual));
-        Assert.Equal("again", await client.AskAsync("again"));
+        Assert.Equal("again\n", await client.AskAsync("again\n"));
         Assert.Contains("BEGIN CERTIFICATE", authority, StringComparison.Ordinal);
     }
 
@@ -48,7 +48,7 @@ public sealed class GateTests(EgressLab lab)
         using var box = await lab.NewBoxAsync();
         var first = await box.AttachAsync(Usual);
         using var client = await box.ConnectAsync("allowed.test", Outside.Echo);
-        Assert.Equal("hello", await client.AskAsync("hello"));
+        Assert.Equal("hello\n", await client.AskAsync("hello\n"));
         Assert.NotEqual(first, await box.AttachAsync(Usual, generation: 2));
         Assert.Equal("reset", await client.ReadAllAsync());
         var problem = await Assert.ThrowsAsync<RpcException>(() => box.AttachAsync(Usual));
@@ -62,7 +62,7 @@ public sealed class GateTests(EgressLab lab)
     {
         using var box = await lab.BoxAsync(Usual);
         using var client = await box.ConnectAsync("allowed.test", Outside.Echo);
-        Assert.Equal("hello", await client.AskAsync("hello"));
+        Assert.Equal("hello\n", await client.AskAsync("hello\n"));
         var address = await box.AddressOfAsync("allowed.test");
         await box.DetachAsync();
         Assert.Equal("reset", await client.ReadAllAsync());
@@ -77,7 +77,7 @@ public sealed class GateTests(EgressLab lab)
         using var box = await lab.BoxAsync(Usual);
         for (var generation = 1; generation < 4; generation++)
         {
-            Assert.Equal("hello", await box.TryAsync(await box.AddressOfAsync("allowed.test"), Outside.Echo, "hello"));
+            Assert.Equal("hello\n", await box.TryAsync(await box.AddressOfAsync("allowed.test"), Outside.Echo, "hello\n"));
             await box.DetachAsync(generation);
             await box.AttachAsync(Usual, generation + 1);
         }
@@ -93,14 +93,14 @@ public sealed class GateTests(EgressLab lab)
         {
             await first.Client.AttachAsync(box.Order(Usual));
             address = await box.AddressOfAsync("allowed.test");
-            Assert.Equal("hello", await box.TryAsync(address, Outside.Echo, "hello"));
+            Assert.Equal("hello\n", await box.TryAsync(address, Outside.Echo, "hello\n"));
         }
 
         await Assert.ThrowsAsync<SocketException>(() => box.ConnectAsync(address, Outside.Echo));
         await using var second = await RunningEgress.StartAsync(home);
         await second.Client.AttachAsync(box.Order(Usual));
         Assert.Equal(address, await box.AddressOfAsync("allowed.test"));
-        Assert.Equal("hello", await box.TryAsync(address, Outside.Echo, "hello"));
+        Assert.Equal("hello\n", await box.TryAsync(address, Outside.Echo, "hello\n"));
     }
 
     [Fact]
@@ -167,8 +167,8 @@ public sealed class GateTests(EgressLab lab)
         using var first = await lab.BoxAsync(TestBox.Custom("allowed.test"));
         using var second = await lab.BoxAsync(TestBox.Custom("other.test"));
         var address = await first.AddressOfAsync("allowed.test");
-        Assert.Equal("hello", await first.TryAsync(address, Outside.Echo, "hello"));
-        Assert.Equal("reset", await second.TryAsync(address, Outside.Echo, "hello"));
+        Assert.Equal("hello\n", await first.TryAsync(address, Outside.Echo, "hello\n"));
+        Assert.Equal("reset", await second.TryAsync(address, Outside.Echo, "hello\n"));
         Assert.DoesNotContain(await second.AuditAsync(), r => r.Name == "allowed.test");
     }
 }

@@ -19,13 +19,13 @@ public sealed class LimitTests(EgressLab lab)
         for (var i = 0; i < 4; i++)
         {
             open.Add(await box.ConnectAsync(address, Outside.Echo));
-            Assert.Equal("hello", await open[i].AskAsync("hello"));
+            Assert.Equal("hello\n", await open[i].AskAsync("hello\n"));
         }
 
-        Assert.Equal("reset", await box.TryAsync(address, Outside.Echo, "hello"));
+        Assert.Equal("reset", await box.TryAsync(address, Outside.Echo, "hello\n"));
         await box.AuditOfAsync("the refusal", r => r.Reason == "TOO_MANY_CONNECTIONS" && !r.Allowed);
         open[0].Dispose();
-        await Eventually.Async("there is room again", TimeSpan.FromSeconds(10), async () => await box.TryAsync(address, Outside.Echo, "hello") == "hello");
+        await Eventually.Async("there is room again", TimeSpan.FromSeconds(10), async () => await box.TryAsync(address, Outside.Echo, "hello\n") == "hello\n");
         foreach (var client in open) client.Dispose();
     }
 
@@ -35,8 +35,8 @@ public sealed class LimitTests(EgressLab lab)
         using var box = await lab.BoxAsync(With(new Limits { ConnectionsPerSecond = 5 }));
         var address = await box.AddressOfAsync("allowed.test");
         var answers = new List<string>();
-        for (var i = 0; i < 30; i++) answers.Add(await box.TryAsync(address, Outside.Echo, "hello"));
-        Assert.InRange(answers.Count(answer => answer == "hello"), 10, 25);
+        for (var i = 0; i < 30; i++) answers.Add(await box.TryAsync(address, Outside.Echo, "hello\n"));
+        Assert.InRange(answers.Count(answer => answer == "hello\n"), 10, 25);
         await box.AuditOfAsync("the refusal", r => r.Reason == "TOO_MANY_NEW_CONNECTIONS");
     }
 
@@ -62,7 +62,7 @@ public sealed class LimitTests(EgressLab lab)
         var silent = new List<TestClient>();
         for (var i = 0; i < 100; i++) silent.Add(await box.ConnectAsync(Outside.Evil, 443));
         var taken = Stopwatch.StartNew();
-        Assert.Equal("hello", await box.TryAsync(await box.AddressOfAsync("allowed.test"), Outside.Echo, "hello"));
+        Assert.Equal("hello\n", await box.TryAsync(await box.AddressOfAsync("allowed.test"), Outside.Echo, "hello\n"));
         Assert.InRange(taken.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(2));
         Assert.Equal("reset", await silent[0].ReadAllAsync());
         foreach (var client in silent) client.Dispose();
@@ -83,12 +83,12 @@ public sealed class LimitTests(EgressLab lab)
     {
         using var box = await lab.BoxAsync(With(new Limits { Connections = 100 }));
         using var open = await box.ConnectAsync("allowed.test", Outside.Echo);
-        Assert.Equal("hello", await open.AskAsync("hello"));
+        Assert.Equal("hello\n", await open.AskAsync("hello\n"));
         var tight = With(new Limits { Connections = 1 });
         tight.Version = 2;
         await box.UpdateAsync(tight);
-        Assert.Equal("reset", await box.TryAsync(await box.AddressOfAsync("allowed.test"), Outside.Echo, "hello"));
-        Assert.Equal("again", await open.AskAsync("again"));
+        Assert.Equal("reset", await box.TryAsync(await box.AddressOfAsync("allowed.test"), Outside.Echo, "hello\n"));
+        Assert.Equal("again\n", await open.AskAsync("again\n"));
     }
 
     private static Policy With(Limits limits) => new() { Version = 1, Mode = PolicyMode.Custom, AllowDomains = { "allowed.test" }, Limits = limits };

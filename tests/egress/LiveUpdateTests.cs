@@ -16,13 +16,13 @@ public sealed class LiveUpdateTests(EgressLab lab)
         using var kept = await box.ConnectAsync("other.test", Outside.Echo);
         using var named = await box.ConnectAsync("allowed.test", Outside.Echo);
         using var listed = await box.ConnectAsync(Outside.Listed, Outside.Echo);
-        foreach (var client in new[] { kept, named, listed }) Assert.Equal("hello", await client.AskAsync("hello"));
+        foreach (var client in new[] { kept, named, listed }) Assert.Equal("hello\n", await client.AskAsync("hello\n"));
         var taken = Stopwatch.StartNew();
         Assert.Equal(2, await box.UpdateAsync(With(2, ["other.test"], [])));
         Assert.InRange(taken.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(1.5));
         Assert.Equal("reset", await named.ReadAllAsync());
         Assert.Equal("reset", await listed.ReadAllAsync());
-        Assert.Equal("again", await kept.AskAsync("again"));
+        Assert.Equal("again\n", await kept.AskAsync("again\n"));
         var record = await box.AuditOfAsync("the cut", r => r.Reason == "POLICY_CHANGED" && r.Name == "allowed.test");
         Assert.True(record.Allowed);
         Assert.Equal("policy:2", await LastPolicyAsync(box));
@@ -76,7 +76,7 @@ public sealed class LiveUpdateTests(EgressLab lab)
     {
         using var box = await lab.BoxAsync(With(1, ["allowed.test"], []));
         using var client = await box.ConnectAsync("allowed.test", Outside.Echo);
-        Assert.Equal("hello", await client.AskAsync("hello"));
+        Assert.Equal("hello\n", await client.AskAsync("hello\n"));
         var proxied = With(2, ["allowed.test"], []);
         proxied.UpstreamProxy = "http://user:password@203.0.113.99:3128";
         await box.UpdateAsync(proxied);

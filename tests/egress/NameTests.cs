@@ -208,7 +208,7 @@ public sealed class NameTests(EgressLab lab)
         };
         using var box = await lab.BoxAsync(TestBox.Custom("*.wild.test"));
         using var client = await box.ConnectAsync("forged.wild.test", Outside.Echo);
-        Assert.Equal("hello", await client.AskAsync("hello"));
+        Assert.Equal("hello\n", await client.AskAsync("hello\n"));
         client.Dispose();
         Assert.Equal(Outside.Allowed.ToString(), (await box.AuditOfAsync("the connection", r => r.Kind == AuditKind.Connection)).Address);
     }

@@ -19,6 +19,8 @@ public sealed class ParserTests
     [InlineData("GET / HTTP/1.1\nHost: allowed.test\n\n", "allowed.test")]
     [InlineData("GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n", null)]
     [InlineData("PRI * HTTP/2.0\r\n\r\n", null)]
+    [InlineData("get / HTTP/1.1\r\nHost: allowed.test\r\n\r\n", "allowed.test")]
+    [InlineData("averyverylongmethodthatnobodyhaseverheardof / HTTP/1.1\r\nHost: allowed.test\r\n\r\n", "allowed.test")]
     public void Request_IsRecognisedWithItsHost(string text, string? host)
     {
         var hello = HelloReader.Read(Encoding.Latin1.GetBytes(text), wantsHost: true);
@@ -36,7 +38,10 @@ public sealed class ParserTests
     [InlineData("SSH-2.0-x\r\n")]
     [InlineData("EHLO x\r\n")]
     [InlineData("USER x\r\n")]
-    [InlineData("hello")]
+    [InlineData("hello\n")]
+    [InlineData("*1\r\n$4\r\nPING\r\n")]
+    [InlineData("get key\r\n")]
+    [InlineData("0033git-upload-pack /x.git\0host=x\0")]
     [InlineData("\0\0\0\u0008\u0004")]
     public void OtherProtocols_AreOpaque(string text) => Assert.Equal(Hello.Opaque, HelloReader.Read(Encoding.Latin1.GetBytes(text), wantsHost: false));
 
@@ -44,6 +49,8 @@ public sealed class ParserTests
     [InlineData("G")]
     [InlineData("GET")]
     [InlineData("FOO / HT")]
+    [InlineData("foo / HT")]
+    [InlineData("hello")]
     [InlineData("\r\n")]
     public void BeginningOfARequest_WaitsForMore(string text) =>
         Assert.Equal(HelloState.Incomplete, HelloReader.Read(Encoding.Latin1.GetBytes(text), wantsHost: false).State);

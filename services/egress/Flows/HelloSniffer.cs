@@ -9,9 +9,6 @@ internal sealed class HelloSniffer(EgressOptions options, TimeProvider clock)
     private const int UsualLength = 4096;
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1), LongestPause = TimeSpan.FromMilliseconds(50);
 
-    // Letters without an end may become a request; few protocols begin so and then wait.
-    private static readonly TimeSpan Doubt = TimeSpan.FromSeconds(1);
-
     /// <param name="client">The connection.</param>
     /// <param name="wantsHost">Whether the host of an HTTP request is asked for.</param>
     /// <param name="silence">How long to wait for the very first byte; then <see cref="Hello.Silent"/>.</param>
@@ -28,9 +25,7 @@ internal sealed class HelloSniffer(EgressOptions options, TimeProvider clock)
                 var length = await client.ReceiveAsync(buffer, SocketFlags.Peek, cancellationToken);
                 if (length == 0) return Hello.Ended;
                 var hello = HelloReader.Read(buffer.AsSpan(0, length), wantsHost);
-                var elapsed = clock.GetElapsedTime(began);
-                if (hello.State != HelloState.Incomplete || elapsed > options.HelloTimeout) return hello;
-                if (hello.Protocol == FlowProtocol.Opaque && elapsed > Doubt) return Hello.Opaque;
+                if (hello.State != HelloState.Incomplete || clock.GetElapsedTime(began) > options.HelloTimeout) return hello;
                 if (length == buffer.Length) buffer = Larger(buffer);
                 else await Task.Delay(pause, clock, cancellationToken);
             }

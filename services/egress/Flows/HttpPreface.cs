@@ -7,10 +7,10 @@ namespace Corral.Egress.Flows;
 /// <summary>Tells an HTTP request from anything else, and finds its host. What it means is for a real HTTP server to say.</summary>
 internal static class HttpPreface
 {
-    private const int LongestMethod = 32;
+    // RFC 9110, 5.6.2: what a method may be made of.
+    private static readonly SearchValues<byte> TokenBytes =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
-    // RFC 9110, 5.6.2, but upper case only: what begins with these may be a method.
-    private static readonly SearchValues<byte> MethodBytes = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"u8);
     private static readonly Hello Request = Hello.Complete(FlowProtocol.Http, null);
     private static readonly Hello IncompleteRequest = new(HelloState.Incomplete, FlowProtocol.Http, null);
     private static readonly Hello Malformed = Hello.Malformed(FlowProtocol.Http);
@@ -22,25 +22,29 @@ internal static class HttpPreface
         var begin = bytes.IndexOfAnyExcept((byte)'\r', (byte)'\n');
         if (begin < 0) return Hello.Incomplete;
         bytes = bytes[begin..];
-        var length = bytes.IndexOfAnyExcept(MethodBytes);
-        if (length < 0) return bytes.Length > LongestMethod ? Hello.Opaque : Hello.Incomplete;
-        if (length is 0 or > LongestMethod || bytes[length] != ' ') return Hello.Opaque;
-        if (!IsRequestLine(bytes, length, out var undecided)) return undecided ? Hello.Incomplete : Hello.Opaque;
+        var method = bytes.IndexOfAnyExcept(TokenBytes);
+        if (method < 0) return Hello.Incomplete;
+        if (method == 0 || bytes[method] != ' ') return Hello.Opaque;
+        if (!IsKnown(bytes[..method]))
+        {
+            // Any other word makes a request only by a line that ends as one. Held until that is clear: a server that answers "no such
+            // method" goes on reading, and the next request would pass unread.
+            var end = bytes.IndexOfAnyInRange((byte)0, (byte)0x1f);
+            if (end < 0) return Hello.Incomplete;
+            if (bytes[..end].IndexOf(" HTTP/"u8) < 0) return Hello.Opaque;
+        }
+
         return wantsHost ? ReadHost(bytes) : Request;
     }
 
-    // A known method is enough; any other makes a request only by a line that ends as one.
-    private static bool IsRequestLine(ReadOnlySpan<byte> bytes, int method, out bool undecided)
+    private static bool IsKnown(ReadOnlySpan<byte> method)
     {
-        undecided = false;
         foreach (var known in Methods)
         {
-            if (method == known.Length && Ascii.Equals(bytes[..method], known)) return true;
+            if (Ascii.Equals(method, known)) return true;
         }
 
-        var end = bytes.IndexOf((byte)'\n');
-        undecided = end < 0;
-        return end >= 0 && bytes[..end].IndexOf(" HTTP/"u8) >= 0;
+        return false;
     }
 
     private static Hello ReadHost(ReadOnlySpan<byte> bytes)
