@@ -26,6 +26,9 @@ public sealed class FootprintTests(EgressLab lab)
             var each = (Resident() - before) / Count;
             Console.WriteLine($"{Count} sandboxes: {each >> 10} KiB each, managed {(GC.GetTotalMemory(true) - managed) / Count >> 10} KiB; the whole process, tests included: {Resident() >> 20} MiB");
             Assert.InRange(each, 0, 120 << 10);
+            // A thread that was left in a gate would dial from there, and keep it alive.
+            var home = new FileInfo("/proc/self/ns/net").LinkTarget;
+            Assert.All(Directory.EnumerateDirectories("/proc/self/task"), thread => Assert.Contains(new FileInfo(thread + "/ns/net").LinkTarget, new[] { home, null }));
         }
         finally
         {

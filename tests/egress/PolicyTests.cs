@@ -156,11 +156,17 @@ public sealed class PolicyTests
     [InlineData("proxy.example:3128")]
     [InlineData("http://proxy.example/path")]
     [InlineData("http://")]
+    [InlineData("http://us%3Aer:pass@proxy.example")]
+    [InlineData("http://user:pa%0d%0ass@proxy.example")]
     public void Proxy_IsRefused_WithoutRepeatingIt(string text)
     {
         var problem = Assert.Throws<PolicyException>(() => UpstreamProxy.Parse(text));
         Assert.DoesNotContain("proxy.example", problem.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void ProxyPasswordThatNoProtocolCarries_IsRefused() =>
+        Assert.Throws<PolicyException>(() => UpstreamProxy.Parse($"socks5://user:{new string('p', 256)}@proxy.example"));
 
     private static void Refused(string field, Policy policy) =>
         Assert.Equal(field, Assert.Throws<PolicyException>(() => PolicyCompiler.Compile(policy, Defaults)).Field);

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Corral.Egress.Policies;
 
 /// <summary>The proxy that every connection of a sandbox leaves through.</summary>
@@ -31,9 +33,19 @@ internal sealed class UpstreamProxy : IEquatable<UpstreamProxy>
         }
 
         var credentials = uri.UserInfo.Split(':', 2);
-        return new UpstreamProxy(
-            uri.Scheme, uri.IdnHost.ToLowerInvariant(), uri.Port > 0 ? uri.Port : 1080,
-            Uri.UnescapeDataString(credentials[0]), credentials.Length > 1 ? Uri.UnescapeDataString(credentials[1]) : "");
+        var (user, password) = (CredentialOf(credentials[0]), CredentialOf(credentials.ElementAtOrDefault(1) ?? ""));
+        // Basic authentication ends the user at the first colon (RFC 7617).
+        if (user.Contains(':', StringComparison.Ordinal)) throw new PolicyException("policy.upstream_proxy", "has a user with a colon.");
+        return new UpstreamProxy(uri.Scheme, uri.IdnHost.ToLowerInvariant(), uri.Port > 0 ? uri.Port : 1080, user, password);
+    }
+
+    // As long as SOCKS has room for (RFC 1929).
+    private static string CredentialOf(string escaped)
+    {
+        var text = Uri.UnescapeDataString(escaped);
+        return Encoding.UTF8.GetByteCount(text) <= byte.MaxValue && !text.Any(char.IsControl)
+            ? text
+            : throw new PolicyException("policy.upstream_proxy", "has a user or password over 255 bytes, or with control characters.");
     }
 
     public bool Equals(UpstreamProxy? other) =>
