@@ -20,11 +20,28 @@ internal sealed class BoxNetwork : IDisposable
     private static readonly VethEnd GateEnd = new("gate0", LinkIndex, [0x02, 0x64, 0x40, 0, 0, 1]);
     private static readonly VethEnd BoxEnd = new("eth0", LinkIndex, [0x02, 0x64, 0x40, 0, 0, 2]);
 
-    // Even though nothing listens in the gate and nothing is routed: whatever is put there later starts from "no".
+    // Whatever the box sends, the egress service's sockets in here get it or nobody does. With none there, every connection is refused.
     private const string Rules = """
         table inet corral {
-          chain input { type filter hook input priority 0; policy drop; ct state established accept; }
-          chain forward { type filter hook forward priority 0; policy drop; }
+          chain capture {
+            type nat hook prerouting priority dstnat;
+            meta l4proto { tcp, udp } th dport 53 dnat ip to 100.64.0.1:53
+            meta l4proto tcp dnat ip to 100.64.0.1:15001
+          }
+          chain refuse {
+            type filter hook prerouting priority filter; policy accept;
+            ct state established,related accept
+            ct status dnat accept
+            ip daddr 100.64.0.1 meta l4proto { tcp, udp } th dport 53 accept
+            reject with icmpx type admin-prohibited
+          }
+          chain input {
+            type filter hook input priority filter; policy drop;
+            ct state established,related accept
+            ip daddr 100.64.0.1 tcp dport { 53, 15001 } accept
+            ip daddr 100.64.0.1 udp dport 53 accept
+          }
+          chain forward { type filter hook forward priority filter; policy drop; }
         }
 
         """;

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using Corral.Egress.Tests.Lab;
+using Corral.Egress.V1;
+using Grpc.Core;
+using Xunit;
+
+namespace Corral.Egress.Tests;
+
+/// <summary>A policy that changes while connections are open.</summary>
+public sealed class LiveUpdateTests(EgressLab lab)
+{
+    [Fact]
+    public async Task OpenConnectionsThatAreForbiddenNow_AreCutBeforeItAnswers_AndOthersStay()
+    {
+        using var box = await lab.BoxAsync(With(1, ["allowed.test", "other.test"], ["198.51.100.0/24"]));
+        using var kept = await box.ConnectAsync("other.test", Outside.Echo);
+        using var named = await box.ConnectAsync("allowed.test", Outside.Echo);
+        using var listed = await box.ConnectAsync(Outside.Listed, Outside.Echo);
+        foreach (var client in new[] { kept, named, listed }) Assert.Equal("hello\n", await client.AskAsync("hello\n"));
+        var taken = Stopwatch.StartNew();
+        Assert.Equal(2, await box.UpdateAsync(With(2, ["other.test"], [])));
+        Assert.InRange(taken.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(1.5));
+        Assert.Equal("reset", await named.ReadAllAsync());
+        Assert.Equal("reset", await listed.ReadAllAsync());
+        Assert.Equal("again\n", await kept.AskAsync("again\n"));
+        var record = await box.AuditOfAsync("the cut", r => r.Reason == "POLICY_CHANGED" && r.Name == "allowed.test");
+        Assert.True(record.Allowed);
+        Assert.Equal("policy:2", await LastPolicyAsync(box));
+        Assert.Equal(3, (await box.AskAsync("allowed.test")).Code);
+    }
+
+    [Fact]
+    public async Task NameThatGetsATransform_IsNoLongerCarriedAsItIs()
+    {
+        using var box = await lab.BoxAsync(With(1, ["allowed.test"], []));
+        using var open = await box.ConnectAsync("allowed.test", 443);
+        await open.SendAsync(Hellos.ClientHello("allowed.test"));
+        await open.ReadAsync(5);
+        var transformed = With(2, ["allowed.test"], []);
+        transformed.Transforms.Add(TestBox.Transform("allowed.test"));
+        await box.UpdateAsync(transformed);
+        Assert.EndsWith("reset", await open.ReadAllAsync(), StringComparison.Ordinal);
+        using var next = await box.ConnectAsync("allowed.test", 443);
+        await next.SendAsync(Hellos.ClientHello("allowed.test"));
+        Assert.Equal("terminated", await next.ReadAsync(10));
+    }
+
+    [Fact]
+    public async Task TerminatedConnection_StaysWhileItsNameIsAllowed_AndIsCutWhenItIsNot()
+    {
+        var policy = With(1, ["allowed.test"], []);
+        policy.Transforms.Add(TestBox.Transform("allowed.test"));
+        using var box = await lab.BoxAsync(policy);
+        using var client = await box.ConnectAsync("allowed.test", 443);
+        await client.SendAsync(Hellos.ClientHello("allowed.test"));
+        Assert.Equal("terminated", await client.ReadAsync(10));
+        await box.UpdateAsync(With(2, ["allowed.test"], []));
+        await client.SendAsync("more");
+        Assert.Equal("terminated", await client.ReadAsync(10));
+        await box.UpdateAsync(With(3, [], []));
+        Assert.Equal("reset", await client.ReadAllAsync());
+    }
+
+    [Fact]
+    public async Task ConnectionThatWaitsForItsServer_IsCutToo()
+    {
+        using var box = await lab.BoxAsync(With(1, ["allowed.test"], []));
+        using var client = await box.ConnectAsync("allowed.test", Outside.Banner);
+        await client.ReadAsync(13);
+        await box.UpdateAsync(TestBox.DenyAll(version: 2));
+        Assert.Equal("reset", await client.ReadAllAsync());
+    }
+
+    [Fact]
+    public async Task AnotherProxy_CutsWhatLeftByTheOldWay()
+    {
+        using var box = await lab.BoxAsync(With(1, ["allowed.test"], []));
+        using var client = await box.ConnectAsync("allowed.test", Outside.Echo);
+        Assert.Equal("hello\n", await client.AskAsync("hello\n"));
+        var proxied = With(2, ["allowed.test"], []);
+        proxied.UpstreamProxy = "http://user:password@203.0.113.99:3128";
+        await box.UpdateAsync(proxied);
+        Assert.Equal("reset", await client.ReadAllAsync());
+    }
+
+    [Fact]
+    public async Task OlderVersion_IsIgnored()
+    {
+        using var box = await lab.BoxAsync(With(5, ["allowed.test"], []));
+        Assert.Equal(5, await box.UpdateAsync(With(4, ["other.test"], [])));
+        Assert.Equal(5, await box.UpdateAsync(With(5, ["other.test"], [])));
+        Assert.Equal(3, (await box.AskAsync("other.test")).Code);
+        Assert.Equal(0, (await box.AskAsync("allowed.test")).Code);
+    }
+
+    [Fact]
+    public async Task WrongPolicy_IsRefusedByItsField_AndTheOldOneStays()
+    {
+        using var box = await lab.BoxAsync(With(1, ["allowed.test"], []));
+        var problem = await Assert.ThrowsAsync<RpcException>(() => box.UpdateAsync(With(2, ["allowed.test", "*.com"], [])));
+        Assert.Equal(StatusCode.InvalidArgument, problem.StatusCode);
+        Assert.Contains("policy.allow_domains[1]", problem.Status.Detail, StringComparison.Ordinal);
+        Assert.Equal(0, (await box.AskAsync("allowed.test")).Code);
+    }
+
+    [Fact]
+    public async Task GateThatIsNotAttached_IsNotFound()
+    {
+        using var box = await lab.NewBoxAsync();
+        var problem = await Assert.ThrowsAsync<RpcException>(() => box.UpdateAsync(With(2, [], [])));
+        Assert.Equal(StatusCode.NotFound, problem.StatusCode);
+    }
+
+    private static async Task<string> LastPolicyAsync(TestBox box) => (await box.AuditAsync()).Last(r => r.Kind == AuditKind.Policy).Rule;
+
+    private static Policy With(long version, string[] domains, string[] ranges) =>
+        new() { Version = version, Mode = PolicyMode.Custom, AllowDomains = { domains }, AllowCidrs = { ranges } };
+}
