@@ -17,7 +17,7 @@ internal sealed class OpenApi
         var paths = new JsonObject();
         foreach (var path in routes.All.GroupBy(r => r.Path, StringComparer.Ordinal))
         {
-            var operations = path.GroupBy(r => r.Verb).Select(g => (g.Key, Routes: g.OrderBy(r => r.Call.QuerySelector.Length).ToList()));
+            var operations = path.GroupBy(r => r.Verb).Select(g => (g.Key, Routes: g.OrderBy(r => r.Call.QuerySelector.Length + r.Call.AcceptSelector.Length).ToList()));
             paths[path.Key] = new JsonObject(operations.Select(o => KeyValuePair.Create<string, JsonNode?>(o.Key.ToLowerInvariant(), Operation(o.Routes))));
         }
 
