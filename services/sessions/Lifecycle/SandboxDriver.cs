@@ -8,6 +8,7 @@ using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
 using Corral.Sessions.Vault;
 using Grpc.Core;
+using Policy = Corral.Egress.V1.Policy;
 
 namespace Corral.Sessions.Lifecycle;
 
@@ -202,8 +203,7 @@ internal sealed partial class SandboxDriver(
         try
         {
             using var span = SessionsTelemetry.Source.StartActivity("policy");
-            var request = new UpdatePolicyRequest { SandboxId = record.Id, Generation = record.Generation, Policy = await policies.ResolveAsync(record) };
-            await Node(record).UpdatePolicyAsync(request, Options(CallPatience, cancellationToken));
+            await TellPolicyAsync(record, await policies.ResolveAsync(record), cancellationToken);
         }
         catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -213,6 +213,22 @@ internal sealed partial class SandboxDriver(
 
         await store.SaveAsync(seen, InForce(record));
         return null;
+    }
+
+    private async Task TellPolicyAsync(SandboxRecord record, Policy? policy, CancellationToken cancellationToken)
+    {
+        var request = new UpdatePolicyRequest { SandboxId = record.Id, Generation = record.Generation, Policy = policy };
+        try
+        {
+            await Node(record).UpdatePolicyAsync(request, Options(CallPatience, cancellationToken));
+        }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.InvalidArgument)
+        {
+            // The one before would stay in force, and with it what is to be let out no more.
+            LogPolicyRefused(record.Id, RpcErrors.Read(exception).Violations.FirstOrDefault()?.Field ?? "policy");
+            request.Policy = PolicyResolver.Nothing(record.Policy!);
+            await Node(record).UpdatePolicyAsync(request, Options(CallPatience, cancellationToken));
+        }
     }
 
     private static SandboxRecord InForce(SandboxRecord record) =>
@@ -328,6 +344,9 @@ internal sealed partial class SandboxDriver(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sandbox {SandboxId} did not start on node {NodeId}: {Code} {Reason}.")]
     private partial void LogStartFailed(string sandboxId, string nodeId, StatusCode code, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The policy of sandbox {SandboxId} was refused for its {Field}. Nothing leaves it.")]
+    private partial void LogPolicyRefused(string sandboxId, string field);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The policy of sandbox {SandboxId} is not yet in force on node {NodeId}: {Code} {Reason}.")]
     private partial void LogPolicyFailed(string sandboxId, string nodeId, StatusCode code, string reason);

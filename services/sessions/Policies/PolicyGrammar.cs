@@ -63,7 +63,8 @@ internal static partial class PolicyGrammar
     /// <summary>Visible ASCII, with spaces and tabs only in between: nothing that ends a line or a text.</summary>
     public static bool IsHeaderValue(string text) => text.Length <= MaxHeaderValueLength && ValuePattern().IsMatch(text);
 
-    [GeneratedRegex(@"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?![0-9]+\z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\z")]
+    // What ends in a number is read as an address by some.
+    [GeneratedRegex(@"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?!(?:[0-9]+|0[xX][0-9A-Fa-f]*)\z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\z")]
     private static partial Regex NamePattern();
 
     // No leading zeros: some read them as octal.

@@ -33,7 +33,8 @@ internal sealed partial class PolicyResolver(PolicySealer sealer, SecretStore va
         return proxy is null ? Nothing(record) : Build(record, source.Policy, proxy, secrets);
     }
 
-    private static Policy Nothing(PolicyRecord record) => new() { Version = record.Version, Mode = PolicyMode.DenyAll };
+    /// <summary>What is told in place of a policy that cannot be.</summary>
+    public static Policy Nothing(PolicyRecord record) => new() { Version = record.Version, Mode = PolicyMode.DenyAll };
 
     private static Policy Build(PolicyRecord record, NetworkPolicy source, string proxy, Dictionary<string, SecretValue> secrets)
     {

@@ -120,7 +120,7 @@ internal sealed class PolicyValidator(IOptions<PolicyOptions> options)
 
         if (SecretReferences.Names(value) is null)
         {
-            throw Wrong(path, "must name secrets as ${secret:NAME}, at most 4");
+            throw Wrong(path, $"must name secrets as ${{secret:NAME}}, at most {SecretReferences.MaxReferences}");
         }
     }
 

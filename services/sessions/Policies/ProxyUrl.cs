@@ -35,7 +35,7 @@ internal static partial class ProxyUrl
             return $"the user and the password must be at most {MaxCredentialLength} bytes each";
         }
 
-        return SecretReferences.Names(url) is null ? "names a secret in another form than ${secret:NAME}" : null;
+        return SecretReferences.Names(url) is null ? $"must name secrets as ${{secret:NAME}}, at most {SecretReferences.MaxReferences}" : null;
     }
 
     /// <summary>The address as it is answered.</summary>

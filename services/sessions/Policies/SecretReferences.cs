@@ -8,12 +8,13 @@ internal static partial class SecretReferences
     /// <summary>What every reference begins with.</summary>
     public const string Opening = "${secret:";
 
-    private const int MaxReferences = 4;
+    /// <summary>In one text: a filled header then stays below 16 KiB.</summary>
+    public const int MaxReferences = 2;
 
     /// <summary>Whether a text names secrets, or means to.</summary>
     public static bool Has(string text) => text.Contains(Opening, StringComparison.Ordinal);
 
-    /// <summary>The secrets that a text names, each once; null when one of its references has another form, or there are more than 4.</summary>
+    /// <summary>The secrets that a text names, each once; null when one of its references has another form, or there are too many.</summary>
     public static IReadOnlyList<string>? Names(string text)
     {
         var names = Reference().Matches(text).Select(match => match.Groups["name"].Value).ToList();
