@@ -18,6 +18,9 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
     /// <summary>Every box whose gate egress has, or should have.</summary>
     public IReadOnlyList<Box> Boxes => [.. _attached.Keys];
 
+    /// <summary>Whether egress does not answer.</summary>
+    public bool IsAway => !_up.Task.IsCompleted;
+
     /// <summary>Waits a moment for an egress that starts; one that is away fails a start before it costs a box.</summary>
     public async Task RequireAsync(CancellationToken cancellationToken)
     {
