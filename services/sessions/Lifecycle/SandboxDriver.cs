@@ -225,7 +225,7 @@ internal sealed partial class SandboxDriver(
         catch (RpcException exception) when (exception.StatusCode == StatusCode.InvalidArgument)
         {
             // The one before would stay in force, and with it what is to be let out no more.
-            LogPolicyRefused(record.Id, RpcErrors.Read(exception).Violations.FirstOrDefault()?.Field ?? "policy");
+            LogPolicyRefused(record.Id, RpcErrors.Read(exception).Violations is [var first, ..] ? first.Field : "policy");
             request.Policy = PolicyResolver.Nothing(record.Policy!);
             await Node(record).UpdatePolicyAsync(request, Options(CallPatience, cancellationToken));
         }
