@@ -23,6 +23,9 @@ internal sealed class EgressDouble : EgressService.EgressServiceBase, IAsyncDisp
     /// <summary>The gates it has, by sandbox, as they were attached last; policies as they were updated last.</summary>
     public ConcurrentDictionary<string, AttachRequest> Gates { get; } = new();
 
+    /// <summary>The certificates that were made ahead, by gate.</summary>
+    public ConcurrentDictionary<string, string> Prepared { get; } = new();
+
     /// <summary>How often a gate was attached.</summary>
     public int Attachments { get; private set; }
 
@@ -61,6 +64,7 @@ internal sealed class EgressDouble : EgressService.EgressServiceBase, IAsyncDisp
         await _app.DisposeAsync();
         _app = null;
         Gates.Clear();
+        Prepared.Clear();
     }
 
     public override async Task<AttachResponse> Attach(AttachRequest request, ServerCallContext context)
@@ -69,8 +73,11 @@ internal sealed class EgressDouble : EgressService.EgressServiceBase, IAsyncDisp
         if (!File.Exists(request.GateNamespace)) throw new RpcException(new Status(StatusCode.InvalidArgument, "gate_namespace is not there"));
         Gates[request.SandboxId] = request.Clone();
         Attachments++;
-        return new AttachResponse { CaCertificatePem = Certificate(request.SandboxId) };
+        return new AttachResponse { CaCertificatePem = Prepared.GetValueOrDefault(request.GateNamespace) ?? Certificate(request.SandboxId) };
     }
+
+    public override Task<PrepareGateResponse> PrepareGate(PrepareGateRequest request, ServerCallContext context) =>
+        Task.FromResult(new PrepareGateResponse { CaCertificatePem = Prepared.GetOrAdd(request.GateNamespace, Certificate("prepared")) });
 
     public override Task<UpdatePolicyResponse> UpdatePolicy(UpdatePolicyRequest request, ServerCallContext context)
     {

@@ -45,6 +45,26 @@ public sealed class OutboundTests
     }
 
     [Fact]
+    public async Task A_warm_box_trusts_its_authority_before_it_is_claimed()
+    {
+        RequiredHost.Check("runc");
+        await using var egress = await EgressDouble.StartAsync();
+        await using var node = await TestNode.StartAsync(egress: egress.Address);
+        await WarmAsync(node, "runc");
+        var trusted = "";
+        egress.BeforeAttach = request =>
+        {
+            trusted = egress.Prepared[request.GateNamespace];
+            return Task.CompletedTask;
+        };
+
+        var box = await node.RunAsync(Order(node, "runc"));
+
+        Assert.Equal(trusted, box.Trusted);
+        Assert.Equal(trusted.Trim(), await node.ShAsync(box, $"cat {OwnCertificate}"));
+    }
+
+    [Fact]
     public async Task What_the_tenant_sets_goes_before_the_trust_variables()
     {
         RequiredHost.Check("runc");

@@ -4,6 +4,7 @@ using Corral.Api.V1;
 using Corral.GuestLink;
 using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Host;
+using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
 using Microsoft.Extensions.Configuration;
@@ -44,6 +45,12 @@ internal sealed class TestNode : IAsyncDisposable
         home ??= NewHome();
         var node = new TestNode(Build(home, configure, templates ?? TestTemplate.Home, egress), home, keep);
         foreach (var service in node._services.GetServices<IHostedService>()) await service.StartAsync(CancellationToken.None);
+        if (egress is not null)
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            while (node.Get<GateAttacher>().IsAway && !patience.IsCancellationRequested) await Task.Delay(5, CancellationToken.None);
+        }
+
         return node;
     }
 

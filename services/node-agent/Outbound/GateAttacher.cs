@@ -34,6 +34,21 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         }
     }
 
+    /// <summary>Has a box that waits for its tenant trust its authority already: that is the longest part of a claim. Without it, the claim does it.</summary>
+    public async Task PrepareAsync(Box box, CancellationToken cancellationToken)
+    {
+        if (IsAway) return;
+        try
+        {
+            var answer = await egress.PrepareGateAsync(new PrepareGateRequest { GateNamespace = box.Network.GatePath }, Options(cancellationToken));
+            await box.TrustAsync(answer.CaCertificatePem, cancellationToken);
+        }
+        catch (RpcException problem)
+        {
+            LogNotPrepared(box.Name, problem.StatusCode);
+        }
+    }
+
     /// <summary>Attaches the gate of a box that gets its tenant: when this ends, the policy is in force. Answers the certificate that the box must trust.</summary>
     public async Task<string> AttachAsync(Box box, SandboxOrder order, Policy policy, CancellationToken cancellationToken)
     {
@@ -43,7 +58,7 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         try
         {
             attachment.Policy = policy;
-            return attachment.Certificate = await AttachAsync(box, attachment, policy, cancellationToken);
+            return await AttachAsync(box, attachment, policy, cancellationToken);
         }
         finally
         {
@@ -119,7 +134,7 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         {
             if (attachment is not { Policy: { } policy, InForce: 0 }) return false;
             if (gates.GetValueOrDefault((attachment.SandboxId, attachment.Generation))?.PolicyVersion == policy.Version) attachment.InForce = policy.Version;
-            else await TrustAsync(box, attachment, await AttachAsync(box, attachment, policy, cancellationToken), cancellationToken);
+            else await box.TrustAsync(await AttachAsync(box, attachment, policy, cancellationToken), cancellationToken);
             return true;
         }
         catch (Exception problem) when (!cancellationToken.IsCancellationRequested)
@@ -157,7 +172,7 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
             throw Translate(problem);
         }
 
-        await TrustAsync(box, attachment, await AttachAsync(box, attachment, attachment.Policy!, cancellationToken), cancellationToken);
+        await box.TrustAsync(await AttachAsync(box, attachment, attachment.Policy!, cancellationToken), cancellationToken);
     }
 
     private async Task<string> AttachAsync(Box box, GateAttachment attachment, Policy policy, CancellationToken cancellationToken)
@@ -190,20 +205,15 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         throw new HostException("The sandbox is gone.");
     }
 
-    // A new egress has a new authority for each sandbox.
-    private static async Task TrustAsync(Box box, GateAttachment attachment, string certificate, CancellationToken cancellationToken)
-    {
-        if (attachment.Certificate == certificate) return;
-        await box.Guest.InstallTrustAsync(certificate, cancellationToken);
-        attachment.Certificate = certificate;
-    }
-
     private static Exception Translate(RpcException problem) => problem.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
         ? new EgressUnavailableException(problem)
         : problem;
 
     private CallOptions Options(CancellationToken cancellationToken) =>
         new(deadline: clock.GetUtcNow().UtcDateTime + Patience, cancellationToken: cancellationToken);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The authority of box {Box} is not made ahead: {Code}.")]
+    private partial void LogNotPrepared(string box, StatusCode code);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The gate of sandbox {SandboxId} could not be let go: {Code}.")]
     private partial void LogNotDetached(string sandboxId, StatusCode code);

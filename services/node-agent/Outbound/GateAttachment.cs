@@ -21,9 +21,6 @@ internal sealed class GateAttachment(string sandboxId, long generation, string o
     /// <summary>The newest policy that was told; null until then.</summary>
     public Policy? Policy { get; set; }
 
-    /// <summary>The certificate that the box trusts.</summary>
-    public string Certificate { get; set; } = "";
-
     /// <summary>The version in force; 0 while nothing leaves.</summary>
     public long InForce
     {

@@ -39,6 +39,17 @@ internal sealed class Box : IDisposable
     /// <summary>Its gate, as egress was told of it; null when it was not: nothing leaves.</summary>
     public GateAttachment? Gate { get; set; }
 
+    /// <summary>The certificate of ours that it trusts; empty for none.</summary>
+    public string Trusted { get; private set; } = "";
+
+    /// <summary>Has it trust a certificate, in place of the one before.</summary>
+    public async Task TrustAsync(string certificate, CancellationToken cancellationToken)
+    {
+        if (Trusted == certificate) return;
+        await Guest.InstallTrustAsync(certificate, cancellationToken);
+        Trusted = certificate;
+    }
+
     public void Change(BoxRecord record) => Record = record;
 
     /// <summary>Breaks every connection to the guest, too.</summary>

@@ -46,7 +46,7 @@ internal sealed partial class BoxClaimer(
             using (telemetry.Begin("start.configure"))
             {
                 await Task.WhenAll(
-                    certificate is null ? Task.CompletedTask : box.Guest.InstallTrustAsync(certificate, cancellationToken),
+                    certificate is null ? Task.CompletedTask : box.TrustAsync(certificate, cancellationToken),
                     box.Guest.ConfigureAsync("", EnvironmentOf(order, template), cancellationToken));
             }
 
