@@ -39,6 +39,9 @@ public static class RpcErrors
     public static RpcException FailedPrecondition(string reason, string message, IReadOnlyDictionary<string, string>? metadata = null) =>
         Build(StatusCode.FailedPrecondition, reason, message, metadata);
 
+    /// <summary>A change of something that somebody else changed first.</summary>
+    public static RpcException Aborted(string reason, string message) => Build(StatusCode.Aborted, reason, message);
+
     /// <summary>A limit that was hit.</summary>
     public static RpcException ResourceExhausted(
         string reason, string message, IReadOnlyDictionary<string, string>? metadata = null, TimeSpan? retryAfter = null) =>

@@ -4,9 +4,11 @@ using Corral.NodeAgent.Grpc;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Host.Cgroups;
 using Corral.NodeAgent.Networks;
+using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
 using Corral.NodeAgent.Storage;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Corral.NodeAgent;
@@ -24,16 +26,18 @@ internal static class NodeAgentHost
         builder.Services.AddSingleton<ExecGrpcService>();
         builder.Services.AddSingleton<FileWatches>();
         builder.Services.AddSingleton<FileGrpcService>();
+        builder.Services.AddSingleton<EgressLogGrpcService>();
         builder.Services.AddHostedService<SchedulerLink>();
         builder.Services.AddHostedService<SessionsLink>();
     }
 
     public static void MapNodeAgent(this WebApplication app)
     {
-        app.MapCorral(Node.V1.NodeService.Descriptor, Api.V1.ExecService.Descriptor, Api.V1.FileService.Descriptor);
+        app.MapCorral(Node.V1.NodeService.Descriptor, Api.V1.ExecService.Descriptor, Api.V1.FileService.Descriptor, Api.V1.EgressLogService.Descriptor);
         app.MapGrpcService<NodeGrpcService>();
         app.MapGrpcService<ExecGrpcService>();
         app.MapGrpcService<FileGrpcService>();
+        app.MapGrpcService<EgressLogGrpcService>();
     }
 
     /// <summary>Ends everything and leaves nothing: for an instance that is taken down for good. The node-agent must not be running.</summary>
@@ -83,6 +87,9 @@ internal static class NodeAgentHost
         services.AddSingleton(provider => new Journal(provider.GetRequiredService<NodePaths>().Journal));
         services.AddSingleton(_ => new TemplateCatalog(templates));
         services.AddSingleton<NetworkPool>();
+        services.TryAddSingleton<ChannelPool>();
+        services.AddCorralClient<Egress.V1.EgressService.EgressServiceClient>("egress");
+        services.AddSingleton<GateAttacher>();
         services.AddSingleton<BoxRemover>();
         services.AddSingleton<BoxStarter>();
         services.AddSingleton<BoxClaimer>();
@@ -94,6 +101,7 @@ internal static class NodeAgentHost
         services.AddSingleton<CodeRunner>();
         services.AddSingleton<WarmPool>();
         services.AddHostedService<NodeStart>();
+        services.AddHostedService<EgressWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<WarmPool>());
         return services;
     }

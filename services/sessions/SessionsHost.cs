@@ -7,8 +7,10 @@ using Corral.Sessions.Grpc;
 using Corral.Sessions.Keys;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Nodes;
+using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
 using Corral.Sessions.V1;
+using Corral.Sessions.Vault;
 using Microsoft.Extensions.Options;
 
 namespace Corral.Sessions;
@@ -21,6 +23,8 @@ internal static class SessionsHost
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<PlanOptions>, PlanOptionsValidator>();
         services.AddOptions<PlanOptions>().BindConfiguration("Plans").ValidateOnStart();
+        services.AddOptions<PolicyOptions>().BindConfiguration("NetworkPolicy").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<PolicyOptions>, PolicyOptionsValidator>();
         services.AddSingleton(_ => new RedisConnection());
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<RedisConnection>());
         services.AddCorralClient<PlacementService.PlacementServiceClient>("scheduler");
@@ -31,6 +35,15 @@ internal static class SessionsHost
         services.AddSingleton<Bootstrap>();
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<Bootstrap>());
         services.AddHostedService(provider => provider.GetRequiredService<Bootstrap>());
+
+        services.AddSingleton<PolicyValidator>();
+        services.AddSingleton<PolicySealer>();
+        services.AddSingleton<PolicyDrafter>();
+        services.AddSingleton<PolicyResolver>();
+        services.AddSingleton<PolicyChanger>();
+        services.AddSingleton<SecretStore>();
+        services.AddSingleton<SecretVault>();
+        services.AddSingleton<Rotations>();
 
         services.AddSingleton<SandboxCreator>();
         services.AddSingleton<DueQueue>();
@@ -47,9 +60,13 @@ internal static class SessionsHost
 
     public static void MapSessions(this WebApplication app)
     {
-        app.MapCorral(SandboxService.Descriptor, RuntimeService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
+        app.MapCorral(
+            SandboxService.Descriptor, RuntimeService.Descriptor, NetworkPolicyService.Descriptor, SecretService.Descriptor,
+            AccessService.Descriptor, NodeReportService.Descriptor);
         app.MapGrpcService<SandboxGrpcService>();
         app.MapGrpcService<RuntimeGrpcService>();
+        app.MapGrpcService<NetworkPolicyGrpcService>();
+        app.MapGrpcService<SecretGrpcService>();
         app.MapGrpcService<AccessGrpcService>();
         app.MapGrpcService<NodeReportGrpcService>();
     }

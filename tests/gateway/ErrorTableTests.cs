@@ -20,6 +20,7 @@ public sealed partial class ErrorTableTests
         "PLAN_FEATURE_UNAVAILABLE", "CONCURRENT_SANDBOX_LIMIT", "MONTHLY_HOURS_LIMIT", "IDEMPOTENCY_CONFLICT", "SANDBOX_NOT_FOUND", "SANDBOX_NOT_READY", "START_FAILED",
         "NOT_READY_IN_TIME", "STATE_STORE_UNAVAILABLE", "UPSTREAM_UNAVAILABLE", "STOPPING", "NO_SUCH_METHOD", "FILE_NOT_FOUND", "FILE_EXISTS", "IS_DIRECTORY", "NOT_DIRECTORY", "NOT_EMPTY",
         "FILE_PERMISSION_DENIED", "FILE_TOO_LARGE", "NO_SPACE", "NOT_UTF8", "COMMAND_LOST", "OPERATION_FAILED",
+        "SANDBOX_ENDED", "POLICY_VERSION_MISMATCH", "POLICY_NOT_IN_FORCE", "EGRESS_UNAVAILABLE", "SECRET_NOT_FOUND", "SECRET_LIMIT",
     ];
 
     [Fact]
@@ -58,6 +59,10 @@ public sealed partial class ErrorTableTests
     [InlineData(StatusCode.ResourceExhausted, "MONTHLY_HOURS_LIMIT", 429)]
     [InlineData(StatusCode.ResourceExhausted, "NO_SPACE", 507)]
     [InlineData(StatusCode.Unavailable, "STATE_STORE_UNAVAILABLE", 503)]
+    [InlineData(StatusCode.FailedPrecondition, "SANDBOX_ENDED", 409)]
+    [InlineData(StatusCode.Aborted, "POLICY_VERSION_MISMATCH", 409)]
+    [InlineData(StatusCode.Unavailable, "POLICY_NOT_IN_FORCE", 503)]
+    [InlineData(StatusCode.NotFound, "SECRET_NOT_FOUND", 404)]
     [InlineData(StatusCode.DeadlineExceeded, "NOT_READY_IN_TIME", 504)]
     [InlineData(StatusCode.Internal, "START_FAILED", 500)]
     public void ADocumentedError_HasItsStatus(StatusCode code, string reason, int status) => Assert.Equal(status, ErrorTable.From(Info(code, reason)).Status);
@@ -87,6 +92,8 @@ public sealed partial class ErrorTableTests
         Assert.Equal("Invalid timeout: must be above 0", ErrorTable.From(RpcErrors.InvalidArgument("timeout_ms", "must be above 0"), RunRequest.Descriptor).Message);
         Assert.Equal("Invalid maxDurationMs: no", ErrorTable.From(RpcErrors.InvalidArgument("max_duration_ms", "no"), LaunchRequest.Descriptor).Message);
         Assert.Equal("Invalid capabilities.browser.mode: no", Message(RpcErrors.InvalidArgument("capabilities.browser.mode", "no")));
+        Assert.Equal("Invalid networkPolicy.allow_domains[0]: no", Message(RpcErrors.InvalidArgument("network_policy.allow_domains[0]", "no")));
+        Assert.Equal("Invalid allow_domains[0]: no", ErrorTable.From(RpcErrors.InvalidArgument("network_policy.allow_domains[0]", "no"), UpdateNetworkPolicyRequest.Descriptor).Message);
         static string Message(RpcException exception) => ErrorTable.From(exception, CreateRequest.Descriptor).Message;
     }
 

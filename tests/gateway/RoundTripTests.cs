@@ -54,9 +54,8 @@ public sealed class RoundTripTests
             return Gen.ListOf(Texts().Zip(Texts())).Select(pairs => (object)pairs.DistinctBy(p => p.Item1).ToDictionary(p => p.Item1, p => p.Item2));
         }
 
-        return field.IsRepeated ? Gen.ListOf(Values(field.FieldType)).Select(items => (object)items.ToList()) : field.FieldType == FieldType.Message
-            ? Messages(field.MessageType, depth - 1).Select(m => (object)m)
-            : Values(field.FieldType);
+        var one = field.FieldType == FieldType.Message ? Messages(field.MessageType, depth - 1).Select(m => (object)m) : Values(field.FieldType);
+        return field.IsRepeated ? Gen.ListOf(one).Select(items => (object)items.ToList()) : one;
     }
 
     private static Gen<object> Values(FieldType type) => type switch

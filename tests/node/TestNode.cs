@@ -4,8 +4,10 @@ using Corral.Api.V1;
 using Corral.GuestLink;
 using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Host;
+using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -36,11 +38,19 @@ internal sealed class TestNode : IAsyncDisposable
     /// <param name="configure">Changes to the settings.</param>
     /// <param name="keep">Leaves everything as it is when disposed, as a node that stops does.</param>
     /// <param name="templates">The templates; by default one small Debian, <c>base</c>.</param>
-    public static async Task<TestNode> StartAsync(string? home = null, Action<NodeOptions>? configure = null, bool keep = false, string? templates = null)
+    /// <param name="egress">Where egress is; by default nowhere: then sandboxes without a policy are all that there can be.</param>
+    public static async Task<TestNode> StartAsync(
+        string? home = null, Action<NodeOptions>? configure = null, bool keep = false, string? templates = null, string? egress = null)
     {
         home ??= NewHome();
-        var node = new TestNode(Build(home, configure, templates ?? TestTemplate.Home), home, keep);
+        var node = new TestNode(Build(home, configure, templates ?? TestTemplate.Home, egress), home, keep);
         foreach (var service in node._services.GetServices<IHostedService>()) await service.StartAsync(CancellationToken.None);
+        if (egress is not null)
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            while (node.Get<GateAttacher>().IsAway && !patience.IsCancellationRequested) await Task.Delay(5, CancellationToken.None);
+        }
+
         return node;
     }
 
@@ -82,13 +92,15 @@ internal sealed class TestNode : IAsyncDisposable
     }
 
     /// <summary>Removes what a node that was killed left.</summary>
-    public static Task PurgeAsync(string home) => NodePurge.RunAsync(Build(home, null, TestTemplate.Home));
+    public static Task PurgeAsync(string home) => NodePurge.RunAsync(Build(home, null, TestTemplate.Home, null));
 
-    private static ServiceProvider Build(string home, Action<NodeOptions>? configure, string templates)
+    private static ServiceProvider Build(string home, Action<NodeOptions>? configure, string templates, string? egress)
     {
         var services = new ServiceCollection();
         services.AddLogging(logging => logging.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning));
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(
+            [KeyValuePair.Create("Services:egress", (string?)(egress ?? "unix:" + Path.Combine(home, "no-egress.sock")))]).Build());
         services.Configure<NodeOptions>(options =>
         {
             options.PoolBytes = 1L << 30;

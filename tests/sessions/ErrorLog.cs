@@ -22,5 +22,17 @@ internal sealed class ErrorLog<T> : ILogger<T>
         }
     }
 
+    /// <summary>The errors so far, which are thereby expected.</summary>
+    public IReadOnlyList<string> Take()
+    {
+        var taken = new List<string>();
+        while (_errors.TryDequeue(out var error))
+        {
+            taken.Add(error);
+        }
+
+        return taken;
+    }
+
     public void AssertEmpty() => Assert.True(_errors.IsEmpty, string.Join("\n", _errors));
 }

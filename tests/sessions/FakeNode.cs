@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
+using Corral.Egress.V1;
 using Corral.Hosting;
 using Corral.Node.V1;
 using Grpc.Core;
+using UpdatePolicyRequest = Corral.Node.V1.UpdatePolicyRequest;
+using UpdatePolicyResponse = Corral.Node.V1.UpdatePolicyResponse;
 
 namespace Corral.Sessions.Tests;
 
@@ -20,6 +23,12 @@ internal sealed class FakeNode(string id, Calls calls) : NodeService.NodeService
     /// <summary>The last environment that was handed over.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; private set; } = new Dictionary<string, string>();
 
+    /// <summary>The policies in force.</summary>
+    public ConcurrentDictionary<string, Policy> Policies { get; } = new();
+
+    /// <summary>Throws for a policy that it does not take.</summary>
+    public Action<Policy> RefusePolicy { get; set; } = _ => { };
+
     public override Task<StartSandboxResponse> StartSandbox(StartSandboxRequest request, ServerCallContext context) => calls.MakeAsync("start", () =>
     {
         if (_fence.GetValueOrDefault(request.SandboxId) >= request.Generation || Running.GetValueOrDefault(request.SandboxId) > request.Generation)
@@ -29,7 +38,28 @@ internal sealed class FakeNode(string id, Calls calls) : NodeService.NodeService
 
         Running[request.SandboxId] = request.Generation;
         Environment = new Dictionary<string, string>(request.Env);
+        if (request.Policy is { } policy)
+        {
+            Policies[request.SandboxId] = policy;
+        }
+
         return new StartSandboxResponse { Isolation = "runsc" };
+    });
+
+    public override Task<UpdatePolicyResponse> UpdatePolicy(UpdatePolicyRequest request, ServerCallContext context) => calls.MakeAsync("policy", () =>
+    {
+        if (Running.GetValueOrDefault(request.SandboxId) != request.Generation)
+        {
+            throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox not found");
+        }
+
+        RefusePolicy(request.Policy);
+        if (request.Policy.Version > Policies[request.SandboxId].Version)
+        {
+            Policies[request.SandboxId] = request.Policy;
+        }
+
+        return new UpdatePolicyResponse { Version = Policies[request.SandboxId].Version };
     });
 
     public override Task<EndSandboxResponse> EndSandbox(EndSandboxRequest request, ServerCallContext context) => calls.MakeAsync("end", () =>

@@ -6,7 +6,9 @@ using Corral.Sessions.Creating;
 using Corral.Sessions.Keys;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Nodes;
+using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
+using Corral.Sessions.Vault;
 using Corral.Tests.Support;
 using Microsoft.Extensions.Options;
 
@@ -18,6 +20,9 @@ internal sealed class Replica : IAsyncDisposable
     private readonly ChannelPool _channels = new();
     private readonly Lifetime _lifetime = new();
     private readonly ErrorLog<SandboxDriver> _log = new();
+    private readonly ErrorLog<PolicyResolver> _policyLog = new();
+    private readonly ErrorLog<Rotations> _rotationLog = new();
+    private readonly ChangeFeed _changes;
     private readonly DueWorker _worker;
     private bool _working;
 
@@ -29,12 +34,20 @@ internal sealed class Replica : IAsyncDisposable
         Keys = new KeyStore(Redis, clock);
         Due = new DueQueue(Redis, clock);
         var scheduler = new PlacementService.PlacementServiceClient(_channels.Get(fleet.SchedulerAddress));
-        Driver = new SandboxDriver(Store, Due, secrets, scheduler, _channels, clock, _lifetime, _log);
-        Creator = new SandboxCreator(Store, Keys, Due, Driver, secrets, Options.Create(new PlanOptions()), clock);
+        Vault = new SecretStore(Redis, secrets, clock);
+        var sealer = new PolicySealer(secrets);
+        var policies = Options.Create(new PolicyOptions());
+        var drafter = new PolicyDrafter(new PolicyValidator(policies), sealer, Vault, policies);
+        Driver = new SandboxDriver(Store, Due, secrets, new PolicyResolver(sealer, Vault, _policyLog), Vault, scheduler, _channels, clock, _lifetime, _log);
+        Creator = new SandboxCreator(Store, Keys, Due, Driver, secrets, drafter, Options.Create(new PlanOptions()), clock);
         Ender = new SandboxEnder(Store, Due, Driver, clock);
         Reconciler = new NodeReconciler(Store, Due, Driver, clock);
         Lost = new LostSandboxes(Store, Due, Driver, clock);
-        _worker = new DueWorker(Due, Driver, clock);
+        _changes = new ChangeFeed(Store, clock);
+        Policies = new PolicyChanger(Store, Due, Driver, _changes, drafter, policies, clock);
+        Rotations = new Rotations(Vault, Policies, Due, _lifetime, _rotationLog);
+        Secrets = new SecretVault(Vault, Rotations, policies);
+        _worker = new DueWorker(Due, Driver, Rotations, clock);
     }
 
     public RedisConnection Redis { get; }
@@ -54,6 +67,17 @@ internal sealed class Replica : IAsyncDisposable
     public NodeReconciler Reconciler { get; }
 
     public LostSandboxes Lost { get; }
+
+    public PolicyChanger Policies { get; }
+
+    public SecretStore Vault { get; }
+
+    public SecretVault Secrets { get; }
+
+    public Rotations Rotations { get; }
+
+    /// <summary>The driver's errors so far, which are thereby expected.</summary>
+    public IReadOnlyList<string> TakeErrors() => _log.Take();
 
     /// <summary>Begins to take what is due.</summary>
     public async Task WorkAsync()
@@ -93,9 +117,11 @@ internal sealed class Replica : IAsyncDisposable
         }
 
         _worker.Dispose();
+        _changes.Dispose();
         await Redis.DisposeAsync();
         _channels.Dispose();
         _lifetime.Dispose();
         _log.AssertEmpty();
+        _rotationLog.AssertEmpty();
     }
 }

@@ -52,6 +52,9 @@ public abstract class SessionsTest : IAsyncLifetime
         return await connection.RunAsync(read);
     }
 
+    /// <summary>Everything that Redis wrote down since it was started.</summary>
+    internal Task<string> AllOfRedisAsync() => Server.AppendedAsync();
+
     internal async Task<IReadOnlyList<string>> LiveAsync(string organization = "org") =>
         [.. (await RedisAsync(db => db.SetMembersAsync($"{{{organization}}}:live"))).Select(v => v.ToString())];
 

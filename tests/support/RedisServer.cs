@@ -37,6 +37,13 @@ public sealed class RedisServer : IAsyncDisposable
         await Eventually.Async("redis-server answers", Patience, AnswersAsync);
     }
 
+    /// <summary>All that it wrote to its disk since it was started, as text.</summary>
+    public async Task<string> AppendedAsync()
+    {
+        var files = Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories).Where(path => path != SocketPath);
+        return string.Concat(await Task.WhenAll(files.Select(path => File.ReadAllTextAsync(path, System.Text.Encoding.Latin1))));
+    }
+
     /// <summary>Kills it, as a crash would.</summary>
     public void Kill()
     {

@@ -17,7 +17,7 @@ internal sealed class OpenApi
         var paths = new JsonObject();
         foreach (var path in routes.All.GroupBy(r => r.Path, StringComparer.Ordinal))
         {
-            var operations = path.GroupBy(r => r.Verb).Select(g => (g.Key, Routes: g.OrderBy(r => r.Call.QuerySelector.Length).ToList()));
+            var operations = path.GroupBy(r => r.Verb).Select(g => (g.Key, Routes: g.OrderBy(r => r.Call.QuerySelector.Length + r.Call.AcceptSelector.Length).ToList()));
             paths[path.Key] = new JsonObject(operations.Select(o => KeyValuePair.Create<string, JsonNode?>(o.Key.ToLowerInvariant(), Operation(o.Routes))));
         }
 
@@ -44,7 +44,7 @@ internal sealed class OpenApi
 
     public string Text { get; }
 
-    // A document has one operation a verb: RPCs that only a query's selector tells apart share it.
+    // A document has one operation a verb: RPCs that only a selector tells apart share it.
     private JsonObject Operation(IReadOnlyList<Route> routes)
     {
         var first = routes[0];
@@ -69,14 +69,16 @@ internal sealed class OpenApi
             [(first.Call.Status == 0 ? 200 : first.Call.Status).ToString(System.Globalization.CultureInfo.InvariantCulture)] = new JsonObject
             {
                 ["description"] = "Success",
-                ["content"] = Content(
-                    first.Call.Answer == Answer.Events ? "text/event-stream" : "application/json",
-                    routes.Count == 1 ? Answered(first) : new JsonObject { ["oneOf"] = new JsonArray([.. routes.Select(r => (JsonNode)Answered(r))]) }),
+                ["content"] = new JsonObject(routes.GroupBy(r => r.Call.Answer).Select(g => KeyValuePair.Create<string, JsonNode?>(
+                    g.Key == Answer.Events ? "text/event-stream" : "application/json", new JsonObject { ["schema"] = Answered([.. g]) }))),
             },
             ["default"] = new JsonObject { ["description"] = "Error", ["content"] = Content("application/json", Reference("Error")) },
         };
         return operation;
     }
+
+    private JsonObject Answered(IReadOnlyList<Route> routes) =>
+        routes.Count == 1 ? Answered(routes[0]) : new JsonObject { ["oneOf"] = new JsonArray([.. routes.Select(r => (JsonNode)Answered(r))]) };
 
     private JsonObject Answered(Route route) => Schema(route.ResponseField?.MessageType ?? route.Descriptor.OutputType);
 

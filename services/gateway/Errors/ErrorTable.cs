@@ -81,9 +81,8 @@ internal static class ErrorTable
         }
 
         // Services speak of their contract's fields; callers know the dialect's.
-        var head = first.Field.Split('.')[0];
-        var name = request is null ? JsonField.Camel(head) : MessageShape.Of(request).JsonName(head);
-        return $"Invalid {name}{first.Field[head.Length..]}: {first.Description}";
+        var name = request is null ? JsonField.Camel(first.Field) : MessageShape.Of(request).JsonPath(first.Field);
+        return $"Invalid {name}: {first.Description}";
     }
 
     private static string? CodeOf(RpcErrorInfo error) => error.Reason switch

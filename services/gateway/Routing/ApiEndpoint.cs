@@ -31,7 +31,7 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
                 return;
             }
 
-            route = RouteTable.Choose(candidates, context.Request.Method, context.Request.Query);
+            route = RouteTable.Choose(candidates, context.Request);
             if (route is null)
             {
                 context.Response.Headers.Allow = string.Join(", ", candidates.Select(r => r.Verb).Distinct().Order());

@@ -20,9 +20,9 @@ internal sealed class EventStream(TimeProvider clock)
         // The first message decides whether there is a stream at all: an error before it is an ordinary answer.
         var next = call.ResponseStream.MoveNext(context.RequestAborted);
         await Task.WhenAny(next, Task.Delay(KeepAlive, clock, context.RequestAborted));
-        if (next.IsCompleted && !await next)
+        if (next.IsCompleted)
         {
-            throw new RpcException(new Status(StatusCode.Internal, "The stream ended before it began."));
+            await next;
         }
 
         context.Response.ContentType = "text/event-stream";

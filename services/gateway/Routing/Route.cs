@@ -53,8 +53,8 @@ internal sealed class Route
 
     public bool IsStream => Descriptor.IsServerStreaming;
 
-    /// <summary>Commands and files are the node's; everything else is answered by sessions.</summary>
-    public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "FileService";
+    /// <summary>Commands, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
+    public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "FileService" or "EgressLogService";
 
     public string SandboxId(IMessage request) => (string)Descriptor.InputType.FindFieldByNumber(1).Accessor.GetValue(request);
 }

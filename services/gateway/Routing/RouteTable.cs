@@ -1,6 +1,7 @@
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 using System.Collections.Frozen;
 using Corral.Api.V1;
+using Corral.Dialect.V1;
 using Google.Api;
 using Google.Protobuf.Reflection;
 
@@ -11,7 +12,10 @@ internal sealed class RouteTable
 {
     /// <summary>What clients may call.</summary>
     public static readonly IReadOnlyList<ServiceDescriptor> Services =
-        [SandboxService.Descriptor, ExecService.Descriptor, FileService.Descriptor, RuntimeService.Descriptor];
+        [
+            SandboxService.Descriptor, ExecService.Descriptor, FileService.Descriptor, RuntimeService.Descriptor,
+            NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor,
+        ];
 
     private readonly FrozenDictionary<string, Route[]> _byPath;
 
@@ -26,13 +30,16 @@ internal sealed class RouteTable
     /// <summary>The routes of a path, whatever their verb.</summary>
     public IReadOnlyList<Route> At(string path) => _byPath.GetValueOrDefault(path) ?? [];
 
-    /// <summary>The route for a verb and query: one whose selector is present goes before one that has none.</summary>
-    public static Route? Choose(IReadOnlyList<Route> routes, string verb, IQueryCollection query)
+    /// <summary>The route for a request: one whose selector is present goes before one that has none.</summary>
+    public static Route? Choose(IReadOnlyList<Route> routes, HttpRequest request)
     {
-        var asked = HttpMethods.IsHead(verb) ? HttpMethods.Get : verb;
-        return routes.Where(r => r.Verb == asked && (r.Call.QuerySelector.Length == 0 || query.ContainsKey(r.Call.QuerySelector)))
-            .MaxBy(r => r.Call.QuerySelector.Length);
+        var verb = HttpMethods.IsHead(request.Method) ? HttpMethods.Get : request.Method;
+        return routes.Where(r => r.Verb == verb && IsSelected(r.Call, request)).MaxBy(r => r.Call.QuerySelector.Length + r.Call.AcceptSelector.Length);
     }
+
+    private static bool IsSelected(Call call, HttpRequest request) =>
+        (call.QuerySelector.Length == 0 || request.Query.ContainsKey(call.QuerySelector))
+        && (call.AcceptSelector.Length == 0 || request.Headers.Accept.ToString().Contains(call.AcceptSelector, StringComparison.OrdinalIgnoreCase));
 
     private static IEnumerable<Route> Routes(MethodDescriptor method)
     {

@@ -27,8 +27,15 @@ internal sealed class MessageShape
 
     public static MessageShape Of(MessageDescriptor descriptor) => Shapes.GetOrAdd(descriptor, static d => new MessageShape(d));
 
-    /// <summary>The JSON name of a field that a service names in the contract's words, such as <c>max_duration_ms</c>.</summary>
-    public string JsonName(string contractName)
+    /// <summary>Where JSON callers find a field that a service names in the contract's words, such as <c>network_policy.mode</c>.</summary>
+    public string JsonPath(string contractPath)
+    {
+        var dot = contractPath.IndexOf('.', StringComparison.Ordinal);
+        var head = dot < 0 ? contractPath : contractPath[..dot];
+        return dot > 0 && Inline.Any(f => f.Descriptor.Name == head) ? contractPath[(dot + 1)..] : JsonName(head) + contractPath[head.Length..];
+    }
+
+    private string JsonName(string contractName)
     {
         foreach (var field in Fields)
         {

@@ -97,6 +97,7 @@ internal sealed partial class SessionsLink(
             Reason = view.Death?.Reason ?? "",
             Message = view.Death?.Message ?? "",
             RunningCommands = view.RunningCommands,
+            PolicyVersion = view.PolicyVersion,
         },
     };
 

@@ -1,5 +1,6 @@
 using Corral.GuestLink;
 using Corral.NodeAgent.Networks;
+using Corral.NodeAgent.Outbound;
 
 namespace Corral.NodeAgent.Sandboxes;
 
@@ -35,6 +36,20 @@ internal sealed class Box : IDisposable
 
     public IDisposable? DeathWatch { get; set; }
 
+    /// <summary>Its gate, as egress was told of it; null when it was not: nothing leaves.</summary>
+    public GateAttachment? Gate { get; set; }
+
+    /// <summary>The certificate of ours that it trusts; empty for none.</summary>
+    public string Trusted { get; private set; } = "";
+
+    /// <summary>Has it trust a certificate, in place of the one before.</summary>
+    public async Task TrustAsync(string certificate, CancellationToken cancellationToken)
+    {
+        if (Trusted == certificate) return;
+        await Guest.InstallTrustAsync(certificate, cancellationToken);
+        Trusted = certificate;
+    }
+
     public void Change(BoxRecord record) => Record = record;
 
     /// <summary>Breaks every connection to the guest, too.</summary>
@@ -43,7 +58,11 @@ internal sealed class Box : IDisposable
         if (_died.TrySetResult(death)) _ = _gone.CancelAsync();
     }
 
-    public void Dispose() => _gone.Dispose();
+    public void Dispose()
+    {
+        _gone.Dispose();
+        Gate?.Dispose();
+    }
 
     /// <summary>Counts a command until the answer is disposed; <paramref name="changed"/> is told of each change.</summary>
     public IDisposable BeginCommand(Action changed)

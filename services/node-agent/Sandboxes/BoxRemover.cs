@@ -1,6 +1,7 @@
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Host.Cgroups;
 using Corral.NodeAgent.Networks;
+using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Storage;
 
@@ -12,7 +13,7 @@ namespace Corral.NodeAgent.Sandboxes;
 /// </summary>
 internal sealed class BoxRemover(
     NodePaths paths, Journal journal, ICgroups cgroups, IStoragePool storage, NetworkPool networks, RuntimeCatalog runtimes,
-    NodeTelemetry telemetry, TimeProvider clock)
+    GateAttacher gates, NodeTelemetry telemetry, TimeProvider clock)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -20,8 +21,10 @@ internal sealed class BoxRemover(
     {
         box.DeathWatch?.Dispose();
         box.TellDied(BoxDeath.Exited);
+        var detaching = gates.DetachAsync(box);
         box.Network.Dispose();
         await RemoveAsync(box.Record);
+        await detaching;
     }
 
     public Task RemoveAsync(BoxRecord record) => RemoveAsync(record.Box, record.Network);

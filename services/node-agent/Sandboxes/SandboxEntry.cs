@@ -26,5 +26,5 @@ internal sealed class SandboxEntry(SandboxOrder order, string isolation) : IDisp
     public void Dispose() => _cancel.Dispose();
 
     public SandboxView View(BoxDeath? death = null) =>
-        new(order.SandboxId, order.Generation, order.OrganizationId, Phase, isolation, Box?.RunningCommands ?? 0, death);
+        new(order.SandboxId, order.Generation, order.OrganizationId, Phase, isolation, Box?.RunningCommands ?? 0, Box?.Gate?.InForce ?? 0, death);
 }

@@ -1,10 +1,18 @@
+using Corral.Egress.V1;
 using Corral.NodeAgent.Runtimes;
 
 namespace Corral.NodeAgent.Sandboxes;
 
 /// <summary>A sandbox that is asked for.</summary>
 internal sealed record SandboxOrder(
-    string SandboxId, long Generation, string OrganizationId, string Template, string Isolation, IReadOnlyDictionary<string, string> Environment, BoxLimits Limits);
+    string SandboxId, long Generation, string OrganizationId, string Template, string Isolation, IReadOnlyDictionary<string, string> Environment, BoxLimits Limits)
+{
+    /// <summary>What may leave it; null for nothing. It holds secrets.</summary>
+    public Policy? Policy { get; init; }
+
+    // What a record prints of itself is logged by accident sooner or later.
+    public override string ToString() => $"{SandboxId}, generation {Generation}";
+}
 
 /// <summary>What became of it.</summary>
 internal abstract record StartOutcome
@@ -18,6 +26,9 @@ internal abstract record StartOutcome
     /// <summary>The node has no room, or is being stopped.</summary>
     public sealed record Full : StartOutcome;
 
+    /// <summary>The host's egress does not answer.</summary>
+    public sealed record NoEgress : StartOutcome;
+
     public sealed record UnknownTemplate : StartOutcome;
 
     public sealed record UnknownIsolation(IReadOnlyList<string> Offered) : StartOutcome;
@@ -28,7 +39,7 @@ internal abstract record StartOutcome
 
 /// <summary>A sandbox as the node sees it.</summary>
 internal sealed record SandboxView(
-    string SandboxId, long Generation, string OrganizationId, SandboxPhase Phase, string Isolation, int RunningCommands, BoxDeath? Death = null);
+    string SandboxId, long Generation, string OrganizationId, SandboxPhase Phase, string Isolation, int RunningCommands, long PolicyVersion, BoxDeath? Death = null);
 
 internal enum SandboxPhase
 {

@@ -1,3 +1,4 @@
+using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 
 namespace Corral.NodeAgent.Sandboxes;
@@ -108,13 +109,16 @@ internal sealed partial class SandboxTable(
     }
 
     /// <summary>Counts a command of a box, as long as the answer is not disposed.</summary>
-    public IDisposable BeginCommand(Box box) => box.BeginCommand(() =>
+    public IDisposable BeginCommand(Box box) => box.BeginCommand(() => Tell(box));
+
+    /// <summary>Tells of a box that something about it changed.</summary>
+    public void Tell(Box box)
     {
         lock (_lock)
         {
             if (_entries.TryGetValue(box.Record.SandboxId, out var entry) && entry.Box == box && entry.Phase == SandboxPhase.Running) feed.Publish(entry.View());
         }
-    });
+    }
 
     private async Task<StartOutcome> RunAsync(SandboxEntry entry, Template template, IContainerRuntime runtime)
     {
@@ -144,6 +148,7 @@ internal sealed partial class SandboxTable(
             }
 
             LogStartFailed(problem, entry.Order.SandboxId, entry.Order.Generation);
+            if (problem is EgressUnavailableException) return new StartOutcome.NoEgress();
             return new StartOutcome.Failed(problem is OperationCanceledException ? "Its guest did not answer in time." : "The sandbox could not be started.");
         }
     }

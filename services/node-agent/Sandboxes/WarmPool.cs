@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Corral.NodeAgent.Host.Cgroups;
+using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 
 namespace Corral.NodeAgent.Sandboxes;
@@ -12,7 +13,7 @@ internal readonly record struct WarmKind(string Template, string Isolation);
 /// never comes back.
 /// </summary>
 internal sealed partial class WarmPool(
-    BoxStarter starter, BoxRemover remover, Journal journal, ICgroups cgroups, TemplateCatalog templates, RuntimeCatalog runtimes,
+    BoxStarter starter, BoxRemover remover, GateAttacher gates, Journal journal, ICgroups cgroups, TemplateCatalog templates, RuntimeCatalog runtimes,
     NodeTelemetry telemetry, TimeProvider clock, ILogger<WarmPool> log) : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
@@ -93,6 +94,7 @@ internal sealed partial class WarmPool(
             var box = await starter.StartAsync(new BoxOrder(template, runtime, BoxLimits.Default), cancellationToken);
             try
             {
+                await gates.PrepareAsync(box, cancellationToken);
                 cgroups.Freeze(box.Name);
                 box.Change(box.Record with { State = BoxState.Warm });
                 await journal.WriteAsync(box.Record);

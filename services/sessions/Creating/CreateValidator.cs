@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Corral.Api.V1;
 using Corral.Hosting;
+using Corral.Sessions.Policies;
 using Grpc.Core;
 
 namespace Corral.Sessions.Creating;
@@ -46,7 +47,7 @@ internal static partial class CreateValidator
 
         CheckDuration(request, plan, limits);
         CheckEnv(request);
-        CheckCapabilities(request.Capabilities, plan);
+        CheckCapabilities(request.Capabilities, plan, limits);
     }
 
     private static void CheckDuration(CreateRequest request, string plan, PlanLimits limits)
@@ -101,7 +102,7 @@ internal static partial class CreateValidator
         }
     }
 
-    private static void CheckCapabilities(Capabilities? capabilities, string plan)
+    private static void CheckCapabilities(Capabilities? capabilities, string plan, PlanLimits limits)
     {
         if (capabilities is null)
         {
@@ -132,13 +133,29 @@ internal static partial class CreateValidator
 
             if (browser.HasByoProxyUrl)
             {
-                throw RpcErrors.InvalidArgument("capabilities.browser.byoProxyUrl", "outbound proxies are not offered by this version");
+                CheckProxy(browser.ByoProxyUrl, plan, limits);
             }
         }
 
         if (capabilities.Storage is { HasWorkspace: true, Workspace: not ("ephemeral" or "checkpointed") })
         {
             throw RpcErrors.InvalidArgument("capabilities.storage.workspace", "must be one of: ephemeral, checkpointed");
+        }
+    }
+
+    private static void CheckProxy(string url, string plan, PlanLimits limits)
+    {
+        if (ProxyUrl.Check(url) is { } problem)
+        {
+            throw RpcErrors.InvalidArgument("capabilities.browser.byoProxyUrl", problem);
+        }
+
+        if (!limits.UpstreamProxies)
+        {
+            throw RpcErrors.PermissionDenied(
+                "PLAN_FEATURE_UNAVAILABLE",
+                "Upstream proxies are not available on your current plan. Upgrade to Pro or higher.",
+                new Dictionary<string, string> { ["requiredPlan"] = "pro", ["currentPlan"] = plan });
         }
     }
 

@@ -17,6 +17,9 @@ internal sealed class PlanLimits
     /// <summary>Sandbox hours in a calendar month (UTC).</summary>
     [Range(0, 10_000_000)]
     public int HoursPerMonth { get; set; }
+
+    /// <summary>Whether a sandbox may leave through a proxy of its owner's.</summary>
+    public bool UpstreamProxies { get; set; }
 }
 
 /// <summary>The plans, in section <c>Plans</c>; the defaults are the published ones.</summary>
@@ -29,10 +32,10 @@ internal sealed class PlanOptions
     public PlanLimits Builder { get; set; } = new() { ConcurrentSandboxes = 3, MaxDuration = TimeSpan.FromMinutes(30), HoursPerMonth = 50 };
 
     [ValidateObjectMembers]
-    public PlanLimits Pro { get; set; } = new() { ConcurrentSandboxes = 10, MaxDuration = TimeSpan.FromMinutes(60), HoursPerMonth = 500 };
+    public PlanLimits Pro { get; set; } = new() { ConcurrentSandboxes = 10, MaxDuration = TimeSpan.FromMinutes(60), HoursPerMonth = 500, UpstreamProxies = true };
 
     [ValidateObjectMembers]
-    public PlanLimits Scale { get; set; } = new() { ConcurrentSandboxes = 50, MaxDuration = TimeSpan.FromHours(2), HoursPerMonth = 5000 };
+    public PlanLimits Scale { get; set; } = new() { ConcurrentSandboxes = 50, MaxDuration = TimeSpan.FromHours(2), HoursPerMonth = 5000, UpstreamProxies = true };
 
     public PlanLimits Of(string plan) => plan switch
     {

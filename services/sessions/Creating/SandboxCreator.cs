@@ -4,14 +4,16 @@ using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Sessions.Keys;
 using Corral.Sessions.Lifecycle;
+using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Microsoft.Extensions.Options;
 
 namespace Corral.Sessions.Creating;
 
 /// <summary>Accepts sandboxes: validates, counts and writes the record in one script, then hands it to the driver.</summary>
-internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue due, SandboxDriver driver, Secrets secrets, IOptions<PlanOptions> plans, TimeProvider clock)
+internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue due, SandboxDriver driver, Secrets secrets, PolicyDrafter policies, IOptions<PlanOptions> plans, TimeProvider clock)
 {
     public async Task<SandboxRecord> CreateAsync(CallerIdentity caller, CreateRequest request)
     {
@@ -19,14 +21,15 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
         var plan = await keys.PlanAsync(caller.OrganizationId);
         var limits = plans.Value.Of(plan);
         CreateValidator.Check(request, plan, limits);
-        var record = Describe(caller.OrganizationId, request, limits);
+        var id = Ids.New("sbx-");
+        var record = Describe(caller.OrganizationId, id, request, await policies.DraftAsync(caller.OrganizationId, id, request), limits);
 
         // In this order, so that a crash in between leaves at worst an id without a record, which the driver forgets.
         await Task.WhenAll(store.ClaimIdAsync(record.Id, record.Organization), due.AnnounceAsync(record.Organization, record.Id, 1));
         var result = await store.CreateAsync(record, limits, request.RequestId, Digest(request));
         if (result.Status != SaveStatus.Saved)
         {
-            await Task.WhenAll(store.DisclaimIdAsync(record.Id), due.ForgetAsync(record.Organization, record.Id));
+            await Task.WhenAll(store.DisclaimIdAsync(record.Id), due.ForgetAsync(record.Organization, record.Id), policies.ForgetAsync(record));
         }
 
         switch (result.Status)
@@ -50,19 +53,27 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
     private static byte[] Digest(CreateRequest request)
     {
         var canonical = request.Clone();
-        canonical.Env.Clear();
-        foreach (var (name, value) in request.Env.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        Sort(canonical.Env);
+        foreach (var transform in canonical.NetworkPolicy?.Transforms ?? [])
         {
-            canonical.Env.Add(name, value);
+            Sort(transform.InjectHeaders);
         }
 
         return SHA256.HashData(canonical.ToByteArray());
     }
 
-    private SandboxRecord Describe(string organization, CreateRequest request, PlanLimits limits)
+    private static void Sort(MapField<string, string> map)
     {
-        var id = Ids.New("sbx-");
-        return new SandboxRecord
+        var sorted = map.OrderBy(entry => entry.Key, StringComparer.Ordinal).ToList();
+        map.Clear();
+        foreach (var (name, value) in sorted)
+        {
+            map.Add(name, value);
+        }
+    }
+
+    private SandboxRecord Describe(string organization, string id, CreateRequest request, PolicyDraft policy, PlanLimits limits) =>
+        new()
         {
             Id = id,
             Organization = organization,
@@ -74,11 +85,11 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
             MaxDurationMs = request.HasMaxDurationMs ? request.MaxDurationMs : (long)limits.MaxDuration.TotalMilliseconds,
             Ephemeral = !request.HasEphemeral || request.Ephemeral,
             EnvNames = [.. request.Env.Keys.Order(StringComparer.Ordinal)],
-            SealedEnv = secrets.Seal(id, request.Env),
-            Capabilities = request.Capabilities?.ToByteArray(),
+            SealedEnv = secrets.Seal(id, policy.Env),
+            Capabilities = policy.Capabilities?.ToByteArray(),
+            Policy = policy.Policy,
             CreatedAt = clock.GetUtcNow(),
         };
-    }
 
     private static string Hours(string milliseconds) =>
         (double.Parse(milliseconds, CultureInfo.InvariantCulture) / 3_600_000).ToString("0.##", CultureInfo.InvariantCulture);

@@ -21,6 +21,7 @@ internal static class Sandboxes
             ExpiresAt = record.ExpiresAt?.ToTimestamp(),
             MaxDurationMs = record.MaxDurationMs,
             Ephemeral = record.Ephemeral,
+            NetworkPolicy = record.PublicPolicy(),
             Capabilities = record.Capabilities is { } capabilities ? Capabilities.Parser.ParseFrom(capabilities) : null,
         };
         sandbox.EnvNames.AddRange(record.EnvNames);
@@ -51,4 +52,8 @@ internal static class Sandboxes
 
         return sandbox;
     }
+
+    /// <summary>Its policy, masked; null when it was made before there were any.</summary>
+    public static NetworkPolicy? PublicPolicy(this SandboxRecord record) =>
+        record.Policy is { } policy ? NetworkPolicy.Parser.ParseFrom(policy.Public) : null;
 }

@@ -1,9 +1,10 @@
 using Corral.Hosting;
+using Corral.Sessions.Vault;
 
 namespace Corral.Sessions.Lifecycle;
 
 /// <summary>Takes what is due and has it driven: expiry, retries, and what another replica dropped.</summary>
-internal sealed class DueWorker(DueQueue due, SandboxDriver driver, TimeProvider clock) : BackgroundService
+internal sealed class DueWorker(DueQueue due, SandboxDriver driver, Rotations rotations, TimeProvider clock) : BackgroundService
 {
     private const int Batch = 100;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
@@ -16,7 +17,14 @@ internal sealed class DueWorker(DueQueue due, SandboxDriver driver, TimeProvider
             {
                 foreach (var (organization, id) in await due.TakeAsync(Batch))
                 {
-                    driver.Drive(organization, id);
+                    if (Rotations.IsRotation(id))
+                    {
+                        rotations.Resume(organization, id);
+                    }
+                    else
+                    {
+                        driver.Drive(organization, id);
+                    }
                 }
             }
             catch (DependencyUnavailableException)

@@ -1,3 +1,4 @@
+using Corral.Egress.V1;
 using Corral.Node.V1;
 using Corral.Scheduler.V1;
 using Corral.Sessions.Records;
@@ -28,7 +29,7 @@ internal static class Requests
         return request;
     }
 
-    public static StartSandboxRequest Start(SandboxRecord record, Dictionary<string, string> env)
+    public static StartSandboxRequest Start(SandboxRecord record, Dictionary<string, string> env, Policy? policy)
     {
         var request = new StartSandboxRequest
         {
@@ -41,6 +42,7 @@ internal static class Requests
             MemoryBytes = MemoryBytes,
             DiskBytes = DiskBytes,
             MaxProcesses = MaxProcesses,
+            Policy = policy,
         };
         request.Env.Add(env);
         return request;

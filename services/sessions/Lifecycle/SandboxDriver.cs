@@ -4,18 +4,21 @@ using Corral.Hosting;
 using Corral.Node.V1;
 using Corral.Redis;
 using Corral.Scheduler.V1;
+using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
+using Corral.Sessions.Vault;
 using Grpc.Core;
+using Policy = Corral.Egress.V1.Policy;
 
 namespace Corral.Sessions.Lifecycle;
 
 /// <summary>Brings a sandbox to where its record says it should be. Each step writes first and acts after; each effect may be repeated.</summary>
 /// <remarks>
-/// QUEUED → reserve → ASSIGNING (node and generation written) → start on the node → confirm → READY → expiry → ENDING →
+/// QUEUED → reserve → ASSIGNING (node and generation written) → start on the node → confirm → READY → policies → expiry → ENDING →
 /// end on the node → release → ENDED. A step that fails is due again; whoever is alive then goes on from the record.
 /// </remarks>
 internal sealed partial class SandboxDriver(
-    SandboxStore store, DueQueue due, Secrets secrets, PlacementService.PlacementServiceClient scheduler, ChannelPool channels,
+    SandboxStore store, DueQueue due, Secrets secrets, PolicyResolver policies, SecretStore vault, PlacementService.PlacementServiceClient scheduler, ChannelPool channels,
     TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SandboxDriver> log)
 {
     private const int MaxAttempts = 3;
@@ -23,6 +26,7 @@ internal sealed partial class SandboxDriver(
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LostPatience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan PolicyRetry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan QueueRetry = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, bool> _driving = new(StringComparer.Ordinal);
@@ -54,7 +58,7 @@ internal sealed partial class SandboxDriver(
             {
                 SandboxState.Queued => await PlaceAsync(seen, cancellationToken),
                 SandboxState.Assigning => await StartAsync(seen, cancellationToken),
-                SandboxState.Ready or SandboxState.Active => await ExpireAsync(seen),
+                SandboxState.Ready or SandboxState.Active => await KeepAsync(seen, cancellationToken),
                 SandboxState.Ending => await EndAsync(seen, cancellationToken),
                 _ => await CleanUpAsync(seen, cancellationToken),
             };
@@ -134,7 +138,8 @@ internal sealed partial class SandboxDriver(
         try
         {
             using var span = SessionsTelemetry.Source.StartActivity("start");
-            await Node(record).StartSandboxAsync(Requests.Start(record, env), Options(StartPatience, cancellationToken));
+            var request = Requests.Start(record, env, await policies.ResolveAsync(record));
+            await Node(record).StartSandboxAsync(request, Options(StartPatience, cancellationToken));
             await scheduler.ConfirmAsync(new ConfirmRequest { SandboxId = record.Id, Generation = record.Generation }, Options(CallPatience, cancellationToken));
         }
         catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
@@ -143,7 +148,8 @@ internal sealed partial class SandboxDriver(
         }
 
         var now = clock.GetUtcNow();
-        if (await SaveAsync(seen, SandboxEvent.Started, record with { StartedAt = now, ExpiresAt = now + TimeSpan.FromMilliseconds(record.MaxDurationMs) }))
+        var started = InForce(record) with { StartedAt = now, ExpiresAt = now + TimeSpan.FromMilliseconds(record.MaxDurationMs) };
+        if (await SaveAsync(seen, SandboxEvent.Started, started))
         {
             SessionsTelemetry.TimeToReady.Record((now - record.CreatedAt).TotalSeconds);
         }
@@ -177,17 +183,56 @@ internal sealed partial class SandboxDriver(
         return saved ? new Rest(seen.Version + 1, Again) : null;
     }
 
-    private async Task<Rest?> ExpireAsync(Versioned seen)
+    private async Task<Rest?> KeepAsync(Versioned seen, CancellationToken cancellationToken)
     {
         var left = seen.Record.ExpiresAt - clock.GetUtcNow();
         if (left > TimeSpan.Zero)
         {
-            return new Rest(seen.Version, left.Value);
+            return seen.Record.Policy is { } policy && policy.InForce < policy.Version
+                ? await PutInForceAsync(seen, left.Value, cancellationToken)
+                : new Rest(seen.Version, left.Value);
         }
 
         await SaveAsync(seen, SandboxEvent.EndAsked, seen.Record with { EndReason = "expired", EndAskedAt = clock.GetUtcNow() });
         return null;
     }
+
+    private async Task<Rest?> PutInForceAsync(Versioned seen, TimeSpan left, CancellationToken cancellationToken)
+    {
+        var record = seen.Record;
+        try
+        {
+            using var span = SessionsTelemetry.Source.StartActivity("policy");
+            await TellPolicyAsync(record, await policies.ResolveAsync(record), cancellationToken);
+        }
+        catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            LogPolicyFailed(record.Id, record.NodeId, exception.StatusCode, RpcErrors.Read(exception).Reason);
+            return new Rest(seen.Version, left < PolicyRetry ? left : PolicyRetry);
+        }
+
+        await store.SaveAsync(seen, InForce(record));
+        return null;
+    }
+
+    private async Task TellPolicyAsync(SandboxRecord record, Policy? policy, CancellationToken cancellationToken)
+    {
+        var request = new UpdatePolicyRequest { SandboxId = record.Id, Generation = record.Generation, Policy = policy };
+        try
+        {
+            await Node(record).UpdatePolicyAsync(request, Options(CallPatience, cancellationToken));
+        }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.InvalidArgument)
+        {
+            // The one before would stay in force, and with it what is to be let out no more.
+            LogPolicyRefused(record.Id, RpcErrors.Read(exception).Violations is [var first, ..] ? first.Field : "policy");
+            request.Policy = PolicyResolver.Nothing(record.Policy!);
+            await Node(record).UpdatePolicyAsync(request, Options(CallPatience, cancellationToken));
+        }
+    }
+
+    private static SandboxRecord InForce(SandboxRecord record) =>
+        record.Policy is { } policy ? record with { Policy = policy with { InForce = policy.Version } } : record;
 
     private async Task<Rest?> EndAsync(Versioned seen, CancellationToken cancellationToken)
     {
@@ -196,7 +241,7 @@ internal sealed partial class SandboxDriver(
             return new Rest(seen.Version, Again);
         }
 
-        await SaveAsync(seen, SandboxEvent.Gone, seen.Record with { EndedAt = clock.GetUtcNow(), SealedEnv = null, CleanedUp = true });
+        await SaveAsync(seen, SandboxEvent.Gone, seen.Record.WithoutSecrets() with { EndedAt = clock.GetUtcNow(), CleanedUp = true });
         return null;
     }
 
@@ -212,7 +257,7 @@ internal sealed partial class SandboxDriver(
             return new Rest(seen.Version, Again);
         }
 
-        await store.SaveAsync(seen, seen.Record with { CleanedUp = true, SealedEnv = null });
+        await store.SaveAsync(seen, seen.Record.WithoutSecrets() with { CleanedUp = true });
         return null;
     }
 
@@ -229,6 +274,11 @@ internal sealed partial class SandboxDriver(
 
         try
         {
+            if (record.Policy is { SecretNames: [_, ..] names })
+            {
+                await vault.RemoveUserAsync(record.Organization, names, record.Id);
+            }
+
             await scheduler.ReleaseAsync(new ReleaseRequest { SandboxId = record.Id, Generation = record.Generation }, Options(CallPatience, cancellationToken));
             return true;
         }
@@ -294,6 +344,12 @@ internal sealed partial class SandboxDriver(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sandbox {SandboxId} did not start on node {NodeId}: {Code} {Reason}.")]
     private partial void LogStartFailed(string sandboxId, string nodeId, StatusCode code, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The policy of sandbox {SandboxId} was refused for its {Field}. Nothing leaves it.")]
+    private partial void LogPolicyRefused(string sandboxId, string field);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The policy of sandbox {SandboxId} is not yet in force on node {NodeId}: {Code} {Reason}.")]
+    private partial void LogPolicyFailed(string sandboxId, string nodeId, StatusCode code, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sandbox {SandboxId} could not yet be ended on node {NodeId}: {Code}.")]
     private partial void LogEndFailed(string sandboxId, string nodeId, StatusCode code);

@@ -21,20 +21,22 @@ internal sealed class NodeReconciler(SandboxStore store, DueQueue due, SandboxDr
                 return !stillThere;
             }
 
-            if (Change(current.Record, seen) is not { } changed)
+            var changed = WithPolicy(Change(current.Record, seen) ?? current.Record, seen);
+            if (ReferenceEquals(changed, current.Record))
             {
                 return true;
             }
 
-            if (changed.IsOver)
+            var drives = changed.IsOver || changed.Policy?.InForce < changed.Policy?.Version;
+            if (drives)
             {
-                // The room is given back by the driver.
+                // The room is given back, and the policy put in force, by the driver.
                 await due.AnnounceAsync(changed.Organization, changed.Id, current.Version + 1);
             }
 
             if (await store.SaveAsync(current, changed))
             {
-                if (changed.IsOver)
+                if (drives)
                 {
                     driver.Drive(changed.Organization, changed.Id);
                 }
@@ -44,7 +46,13 @@ internal sealed class NodeReconciler(SandboxStore store, DueQueue due, SandboxDr
         }
     }
 
-    // What the observation makes of the record; null for nothing.
+    // A node that restarted, or whose egress is away, says that it has no policy in force: the driver tells it again.
+    private static SandboxRecord WithPolicy(SandboxRecord record, SandboxObservation seen) =>
+        seen.Observed == Observed.Running && record is { TakesWork: true, Policy: { } policy } && policy.InForce != seen.PolicyVersion
+            ? record with { Policy = policy with { InForce = seen.PolicyVersion } }
+            : record;
+
+    // What the observation makes of the record's state; null for nothing.
     private SandboxRecord? Change(SandboxRecord record, SandboxObservation seen)
     {
         var happened = seen.Observed switch

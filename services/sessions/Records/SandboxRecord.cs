@@ -34,8 +34,11 @@ internal sealed record SandboxRecord
     /// <summary>The environment, sealed; dropped at the end.</summary>
     public byte[]? SealedEnv { get; init; }
 
-    /// <summary>The capabilities as they were asked for, as protobuf.</summary>
+    /// <summary>The capabilities as they were asked for, as protobuf, secrets masked.</summary>
     public byte[]? Capabilities { get; init; }
+
+    /// <summary>What may leave it; null for one that was made before there were policies: nothing.</summary>
+    public PolicyRecord? Policy { get; init; }
 
     public string NodeId { get; init; } = "";
 
@@ -65,6 +68,9 @@ internal sealed record SandboxRecord
 
     [JsonIgnore]
     public bool IsOver => State is SandboxState.Ended or SandboxState.Failed;
+
+    /// <summary>The same, with everything forgotten that only a sandbox that lives needs.</summary>
+    public SandboxRecord WithoutSecrets() => this with { SealedEnv = null, Policy = Policy is null ? null : Policy with { Sealed = null, SealedProxy = null } };
 
     [JsonIgnore]
     public bool TakesWork => State is SandboxState.Ready or SandboxState.Active;

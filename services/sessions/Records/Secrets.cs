@@ -1,10 +1,11 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Corral.Hosting;
 
 namespace Corral.Sessions.Records;
 
-/// <summary>Seals environments at rest: AES-256-GCM under the instance's key, bound to the sandbox they belong to.</summary>
+/// <summary>Seals at rest: AES-256-GCM under the instance's key, bound to what it is for and whose it is.</summary>
 internal sealed class Secrets
 {
     private const int NonceLength = 12;
@@ -14,21 +15,9 @@ internal sealed class Secrets
         ? key
         : throw new InvalidOperationException($"{CorralPaths.SecretsKey} must hold exactly 32 bytes.");
 
-    public byte[]? Seal(string sandboxId, IDictionary<string, string> env)
-    {
-        if (env.Count == 0)
-        {
-            return null;
-        }
-
-        var plain = JsonSerializer.SerializeToUtf8Bytes(env);
-        var box = new byte[NonceLength + plain.Length + TagLength];
-        RandomNumberGenerator.Fill(box.AsSpan(0, NonceLength));
-        using var aes = new AesGcm(_key, TagLength);
-        aes.Encrypt(box.AsSpan(0, NonceLength), plain, box.AsSpan(NonceLength, plain.Length), box.AsSpan(NonceLength + plain.Length), Context(sandboxId));
-        CryptographicOperations.ZeroMemory(plain);
-        return box;
-    }
+    /// <summary>Seals a sandbox's environment; null when it is empty.</summary>
+    public byte[]? Seal(string sandboxId, IDictionary<string, string> env) =>
+        env.Count == 0 ? null : SealBytes(Context(sandboxId), JsonSerializer.SerializeToUtf8Bytes(env));
 
     /// <summary>The environment; null when it was sealed under another key, or is not this sandbox's.</summary>
     public Dictionary<string, string>? Open(string sandboxId, byte[]? box)
@@ -38,20 +27,43 @@ internal sealed class Secrets
             return [];
         }
 
+        return OpenBytes(Context(sandboxId), box) is { } plain ? JsonSerializer.Deserialize<Dictionary<string, string>>(plain) ?? [] : null;
+    }
+
+    /// <summary>Seals bytes for one purpose, and wipes them.</summary>
+    public byte[] SealBytes(string context, byte[] plain)
+    {
+        var box = new byte[NonceLength + plain.Length + TagLength];
+        RandomNumberGenerator.Fill(box.AsSpan(0, NonceLength));
+        using var aes = new AesGcm(_key, TagLength);
+        aes.Encrypt(
+            box.AsSpan(0, NonceLength), plain, box.AsSpan(NonceLength, plain.Length), box.AsSpan(NonceLength + plain.Length), Encoding.UTF8.GetBytes(context));
+        CryptographicOperations.ZeroMemory(plain);
+        return box;
+    }
+
+    /// <summary>What was sealed; null when it was under another key, or for another purpose.</summary>
+    public byte[]? OpenBytes(string context, byte[] box)
+    {
         var length = box.Length - NonceLength - TagLength;
+        if (length < 0)
+        {
+            return null;
+        }
+
         var plain = new byte[length];
         using var aes = new AesGcm(_key, TagLength);
         try
         {
-            aes.Decrypt(box.AsSpan(0, NonceLength), box.AsSpan(NonceLength, length), box.AsSpan(NonceLength + length), plain, Context(sandboxId));
+            aes.Decrypt(
+                box.AsSpan(0, NonceLength), box.AsSpan(NonceLength, length), box.AsSpan(NonceLength + length), plain, Encoding.UTF8.GetBytes(context));
+            return plain;
         }
         catch (AuthenticationTagMismatchException)
         {
             return null;
         }
-
-        return JsonSerializer.Deserialize<Dictionary<string, string>>(plain) ?? [];
     }
 
-    private static byte[] Context(string sandboxId) => System.Text.Encoding.UTF8.GetBytes("env:" + sandboxId);
+    private static string Context(string sandboxId) => "env:" + sandboxId;
 }

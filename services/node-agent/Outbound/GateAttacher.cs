@@ -1,0 +1,223 @@
+using System.Collections.Concurrent;
+using Corral.Egress.V1;
+using Corral.NodeAgent.Host;
+using Corral.NodeAgent.Sandboxes;
+using Grpc.Core;
+
+namespace Corral.NodeAgent.Outbound;
+
+/// <summary>Gives boxes' gates to egress, under their policies, and takes them back. A gate that egress does not have lets nothing out.</summary>
+internal sealed partial class GateAttacher(EgressService.EgressServiceClient egress, TimeProvider clock, ILogger<GateAttacher> log)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(3);
+
+    private readonly ConcurrentDictionary<Box, GateAttachment> _attached = new();
+    private volatile TaskCompletionSource _up = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Every box whose gate egress has, or should have.</summary>
+    public IReadOnlyList<Box> Boxes => [.. _attached.Keys];
+
+    /// <summary>Whether egress does not answer.</summary>
+    public bool IsAway => !_up.Task.IsCompleted;
+
+    /// <summary>Waits a moment for an egress that starts; one that is away fails a start before it costs a box.</summary>
+    public async Task RequireAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _up.Task.WaitAsync(StartPatience, clock, cancellationToken);
+        }
+        catch (TimeoutException problem)
+        {
+            throw new EgressUnavailableException(problem);
+        }
+    }
+
+    /// <summary>Has a box that waits for its tenant trust its authority already: that is the longest part of a claim. Without it, the claim does it.</summary>
+    public async Task PrepareAsync(Box box, CancellationToken cancellationToken)
+    {
+        if (IsAway) return;
+        try
+        {
+            var answer = await egress.PrepareGateAsync(new PrepareGateRequest { GateNamespace = box.Network.GatePath }, Options(cancellationToken));
+            await box.TrustAsync(answer.CaCertificatePem, cancellationToken);
+        }
+        catch (RpcException problem)
+        {
+            LogNotPrepared(box.Name, problem.StatusCode);
+        }
+    }
+
+    /// <summary>Attaches the gate of a box that gets its tenant: when this ends, the policy is in force. Answers the certificate that the box must trust.</summary>
+    public async Task<string> AttachAsync(Box box, SandboxOrder order, Policy policy, CancellationToken cancellationToken)
+    {
+        var attachment = new GateAttachment(order.SandboxId, order.Generation, order.OrganizationId, box.Network.GatePath);
+        box.Gate = _attached[box] = attachment;
+        await attachment.Turn.WaitAsync(cancellationToken);
+        try
+        {
+            attachment.Policy = policy;
+            return await AttachAsync(box, attachment, policy, cancellationToken);
+        }
+        finally
+        {
+            attachment.Turn.Release();
+        }
+    }
+
+    /// <summary>Puts a policy in force, if it is no older than the one that is; answers the version in force.</summary>
+    public async Task<long> UpdateAsync(Box box, Policy policy, CancellationToken cancellationToken)
+    {
+        var attachment = _attached.GetOrAdd(box, static box => box.Gate = new GateAttachment(
+            box.Record.SandboxId, box.Record.Generation, box.Record.OrganizationId, box.Network.GatePath));
+        await attachment.Turn.WaitAsync(cancellationToken);
+        try
+        {
+            if (policy.Version > attachment.InForce)
+            {
+                await ReplaceAsync(box, attachment, policy, cancellationToken);
+            }
+
+            return attachment.InForce;
+        }
+        finally
+        {
+            attachment.Turn.Release();
+        }
+    }
+
+    /// <summary>Lets a gate go. Should egress be away, it has none; should the call be lost, the next connection finds a gate that is nobody's.</summary>
+    public async Task DetachAsync(Box box)
+    {
+        if (!_attached.TryRemove(box, out var attachment)) return;
+        attachment.InForce = 0;
+        await DetachAsync(attachment.SandboxId, attachment.Generation);
+    }
+
+    public async Task DetachAsync(string sandboxId, long generation)
+    {
+        try
+        {
+            await egress.DetachAsync(new DetachRequest { SandboxId = sandboxId, Generation = generation }, Options(CancellationToken.None));
+        }
+        catch (RpcException problem)
+        {
+            LogNotDetached(sandboxId, problem.StatusCode);
+        }
+    }
+
+    /// <summary>Takes note that egress answers, and has these gates; gives it those that it lacks. Boxes whose version in force changed are answered.</summary>
+    public async Task<IReadOnlyList<Box>> ConnectedAsync(IReadOnlyDictionary<(string SandboxId, long Generation), AttachedGate> gates, CancellationToken cancellationToken)
+    {
+        _up.TrySetResult();
+        var told = new ConcurrentBag<Box>();
+        await Parallel.ForEachAsync(Boxes, cancellationToken, async (box, cancel) =>
+        {
+            if (await TryRenewAsync(box, gates, cancel)) told.Add(box);
+        });
+        return [.. told];
+    }
+
+    /// <summary>Takes note that egress is away.</summary>
+    public void Disconnected()
+    {
+        if (_up.Task.IsCompleted) _up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        foreach (var attachment in _attached.Values) attachment.InForce = 0;
+    }
+
+    private async Task<bool> TryRenewAsync(Box box, IReadOnlyDictionary<(string SandboxId, long Generation), AttachedGate> gates, CancellationToken cancellationToken)
+    {
+        if (!_attached.TryGetValue(box, out var attachment)) return false;
+        await attachment.Turn.WaitAsync(cancellationToken);
+        try
+        {
+            if (attachment is not { Policy: { } policy, InForce: 0 }) return false;
+            if (gates.GetValueOrDefault((attachment.SandboxId, attachment.Generation))?.PolicyVersion == policy.Version) attachment.InForce = policy.Version;
+            else await box.TrustAsync(await AttachAsync(box, attachment, policy, cancellationToken), cancellationToken);
+            return true;
+        }
+        catch (Exception problem) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Nothing leaves it: sessions sees that and tells its policy again.
+            LogNotRenewed(problem, attachment.SandboxId);
+            return false;
+        }
+        finally
+        {
+            attachment.Turn.Release();
+        }
+    }
+
+    private async Task ReplaceAsync(Box box, GateAttachment attachment, Policy policy, CancellationToken cancellationToken)
+    {
+        var before = attachment.Policy;
+        if (before is null || policy.Version >= before.Version) attachment.Policy = policy;
+        try
+        {
+            if (attachment.InForce > 0)
+            {
+                var request = new UpdatePolicyRequest { SandboxId = attachment.SandboxId, Generation = attachment.Generation, Policy = attachment.Policy };
+                attachment.InForce = (await egress.UpdatePolicyAsync(request, Options(cancellationToken))).Version;
+                return;
+            }
+        }
+        catch (RpcException problem) when (problem.StatusCode == StatusCode.NotFound)
+        {
+            // An egress that began anew, and has not been given this gate yet.
+        }
+        catch (RpcException problem)
+        {
+            if (problem.StatusCode == StatusCode.InvalidArgument) attachment.Policy = before;
+            throw Translate(problem);
+        }
+
+        await box.TrustAsync(await AttachAsync(box, attachment, attachment.Policy!, cancellationToken), cancellationToken);
+    }
+
+    private async Task<string> AttachAsync(Box box, GateAttachment attachment, Policy policy, CancellationToken cancellationToken)
+    {
+        var request = new AttachRequest
+        {
+            SandboxId = attachment.SandboxId,
+            Generation = attachment.Generation,
+            OrganizationId = attachment.OrganizationId,
+            GateNamespace = attachment.GateNamespace,
+            Policy = policy,
+        };
+        try
+        {
+            var answer = await egress.AttachAsync(request, Options(cancellationToken));
+            if (!box.IsDead)
+            {
+                attachment.InForce = policy.Version;
+                return answer.CaCertificatePem;
+            }
+        }
+        catch (RpcException problem)
+        {
+            throw Translate(problem);
+        }
+
+        // It was let go meanwhile, and must not be left behind.
+        _attached.TryRemove(box, out _);
+        await DetachAsync(attachment.SandboxId, attachment.Generation);
+        throw new HostException("The sandbox is gone.");
+    }
+
+    private static Exception Translate(RpcException problem) => problem.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
+        ? new EgressUnavailableException(problem)
+        : problem;
+
+    private CallOptions Options(CancellationToken cancellationToken) =>
+        new(deadline: clock.GetUtcNow().UtcDateTime + Patience, cancellationToken: cancellationToken);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The authority of box {Box} is not made ahead: {Code}.")]
+    private partial void LogNotPrepared(string box, StatusCode code);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The gate of sandbox {SandboxId} could not be let go: {Code}.")]
+    private partial void LogNotDetached(string sandboxId, StatusCode code);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The gate of sandbox {SandboxId} could not be attached again; nothing leaves it.")]
+    private partial void LogNotRenewed(Exception problem, string sandboxId);
+}

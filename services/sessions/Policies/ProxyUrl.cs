@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Corral.Sessions.Policies;
+
+/// <summary>The address of an upstream proxy: <c>scheme://user:password@host:port</c>.</summary>
+internal static partial class ProxyUrl
+{
+    private const string Credential = @"(?:\$\{secret:[^{}@:]*\}|%[0-9A-Fa-f]{2}|[A-Za-z0-9._~!$&'()*+,;=-])";
+
+    // RFC 1929 gives a user and a password one byte of length each.
+    private const int MaxCredentialLength = 255;
+
+    /// <summary>What is wrong with an address; null when nothing is.</summary>
+    public static string? Check(string url)
+    {
+        if (Pattern().Match(url) is not { Success: true } parts)
+        {
+            return "must be scheme://user:password@host:port with the scheme http, https or socks5; in the user and the password, other than letters, digits and - . _ ~ ! $ & ' ( ) * + , ; = must be percent-encoded";
+        }
+
+        var host = parts.Groups["host"].Value;
+        if (!PolicyGrammar.IsName(host) && PolicyGrammar.ParseCidr(host) is null)
+        {
+            return "the host must be a name of two labels or more, or an IPv4 address";
+        }
+
+        if (int.Parse(parts.Groups["port"].ValueSpan, CultureInfo.InvariantCulture) is < 1 or > 65535)
+        {
+            return "the port must be 1 to 65535";
+        }
+
+        if (parts.Groups["user"].Length > MaxCredentialLength || parts.Groups["password"].Length > MaxCredentialLength)
+        {
+            return $"the user and the password must be at most {MaxCredentialLength} bytes each";
+        }
+
+        return SecretReferences.Names(url) is null ? $"must name secrets as ${{secret:NAME}}, at most {SecretReferences.MaxReferences}" : null;
+    }
+
+    /// <summary>The address as it is answered.</summary>
+    public static string Mask(string url) => Pattern().Match(url) is { Success: true } parts
+        ? $"{parts.Groups["scheme"]}://{(parts.Groups["user"].Success ? "***@" : "")}{parts.Groups["host"]}:{parts.Groups["port"]}"
+        : "***";
+
+    [GeneratedRegex(
+        "^(?<scheme>http|https|socks5)://(?:(?<user>" + Credential + "+)(?::(?<password>" + Credential + @"*))?@)?(?<host>[A-Za-z0-9.-]+):(?<port>[0-9]{1,5})/?\z")]
+    private static partial Regex Pattern();
+}
