@@ -1,5 +1,6 @@
 using Corral.Egress.Audit;
 using Corral.Egress.Dialing;
+using Corral.Egress.Dialing.Proxies;
 using Corral.Egress.Dns;
 using Corral.Egress.Flows;
 using Corral.Egress.Flows.Splicing;
@@ -50,15 +51,17 @@ internal static class EgressHost
 
         services.AddSingleton<DestinationPolicy>();
         services.AddSingleton<DirectDialer>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProxyDialer>(provider, provider.GetRequiredService<DirectDialer>()));
         services.AddSingleton<IUpstreamDialer, UpstreamDialer>();
 
         services.AddSingleton<ReadinessPoller>();
         services.AddSingleton<PipePool>();
         services.AddSingleton<RelayFactory>();
         services.AddSingleton<HelloSniffer>();
-        services.AddSingleton<ITerminator, RefusingTerminator>();
         services.AddSingleton<FlowHandler>();
         services.AddSingleton<FlowServer>();
+
+        services.AddTermination();
 
         services.AddSingleton<GateEntry>();
         services.AddSingleton<GateTable>();

@@ -40,6 +40,13 @@ internal sealed class EgressOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
     public TimeSpan HelloTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>A PEM file of authorities that servers and proxies may have their certificates from, besides those that the host trusts. None by default.</summary>
+    public string? TrustedAuthorities { get; set; }
+
+    /// <summary>For how long neither side of a request may send anything before it is given up. 1 h by default: a WebSocket may be silent for long.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "24:00:00")]
+    public TimeSpan RequestSilence { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>Whether the audit keeps the paths of requests. It never keeps their queries.</summary>
     public bool AuditPaths { get; set; } = true;
 

@@ -29,6 +29,24 @@ internal static class Refusals
     public const string HostMismatch = "HOST_MISMATCH";
     public const string RequestMalformed = "REQUEST_MALFORMED";
 
+    /// <summary>CONNECT and TRACE.</summary>
+    public const string MethodNotAllowed = "METHOD_NOT_ALLOWED";
+
+    /// <summary>The name has a transform that injects, and a secret goes over TLS only.</summary>
+    public const string SecretNeedsTls = "SECRET_NEEDS_TLS";
+
+    /// <summary>The server's certificate is not good for its name.</summary>
+    public const string CertificateInvalid = "CERTIFICATE_INVALID";
+
+    /// <summary>The server broke off, or did not keep to the protocol.</summary>
+    public const string UpstreamFailed = "UPSTREAM_FAILED";
+
+    /// <summary>The server was silent for too long.</summary>
+    public const string UpstreamTimeout = "UPSTREAM_TIMEOUT";
+
+    /// <summary>The sandbox went away before the answer was complete.</summary>
+    public const string ClientClosed = "CLIENT_CLOSED";
+
     /// <summary>A ClientHello or request came after the server had spoken.</summary>
     public const string LateHello = "LATE_HELLO";
     public const string HelloMalformed = "HELLO_MALFORMED";
@@ -39,6 +57,12 @@ internal static class Refusals
     public const string ConnectTimeout = "CONNECT_TIMEOUT";
     public const string ProxyFailed = "PROXY_FAILED";
     public const string ProxyDenied = "PROXY_DENIED";
+
+    /// <summary>The proxy does not take the user and the password.</summary>
+    public const string ProxyAuthentication = "PROXY_AUTHENTICATION";
+
+    /// <summary>The proxy does not go where it is asked to.</summary>
+    public const string ProxyRefused = "PROXY_REFUSED";
 
     /// <summary>The policy was changed, and forbids what was open.</summary>
     public const string PolicyChanged = "POLICY_CHANGED";

@@ -1,0 +1,66 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Corral.Egress.Flows;
+
+namespace Corral.Egress.Termination;
+
+/// <summary>What a sandbox sends, counted; the next piece is read when the bandwidth allows it.</summary>
+internal sealed class MeteredReader(PipeReader inner, Flow flow) : PipeReader
+{
+    private readonly CancellationToken _closing = flow.Closing;
+    private ReadOnlySequence<byte> _seen;
+    private long _owed;
+
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        var wait = flow.Sandbox.Limiter.CarriedAsync(_owed, _closing);
+        _owed = 0;
+        if (!wait.IsCompletedSuccessfully)
+        {
+            return WaitAndReadAsync(wait, cancellationToken);
+        }
+
+        var read = inner.ReadAsync(cancellationToken);
+        return read.IsCompletedSuccessfully ? new(Seen(read.Result)) : AwaitAsync(read);
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        if (!inner.TryRead(out result))
+        {
+            return false;
+        }
+
+        Seen(result);
+        return true;
+    }
+
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        var bytes = _seen.Slice(0, consumed).Length;
+        _seen = default;
+        _owed += bytes;
+        flow.AddSent(bytes);
+        inner.AdvanceTo(consumed, examined);
+    }
+
+    public override void CancelPendingRead() => inner.CancelPendingRead();
+
+    public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+    private ReadResult Seen(ReadResult result)
+    {
+        _seen = result.Buffer;
+        return result;
+    }
+
+    private async ValueTask<ReadResult> WaitAndReadAsync(ValueTask wait, CancellationToken cancellationToken)
+    {
+        await wait;
+        return Seen(await inner.ReadAsync(cancellationToken));
+    }
+
+    private async ValueTask<ReadResult> AwaitAsync(ValueTask<ReadResult> read) => Seen(await read);
+}

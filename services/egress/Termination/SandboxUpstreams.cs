@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+using Corral.Egress.Dialing;
+using Corral.Egress.Gates;
+using Corral.Egress.Policies;
+
+namespace Corral.Egress.Termination;
+
+/// <summary>The servers that one sandbox has connections to. All of them are dropped when they would go through another proxy now.</summary>
+internal sealed class SandboxUpstreams(AttachedSandbox sandbox, IUpstreamDialer dialer, UpstreamTrust trust, TimeProvider clock) : IDisposable
+{
+    // A sandbox can ask for any name below a wildcard.
+    private const int KeptServers = 128;
+
+    // Above the time that a request may need between choosing its client and using it.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
+
+    private readonly Lock _lock = new();
+    private Generation _current = new(null);
+
+    public UpstreamClient For(string name, int port, UpstreamProxy? proxy)
+    {
+        var current = Volatile.Read(ref _current);
+        return Equals(current.Proxy, proxy) && current.Clients.TryGetValue((name, port), out var client) ? client : Add(name, port, proxy);
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            Close(_current);
+        }
+    }
+
+    private UpstreamClient Add(string name, int port, UpstreamProxy? proxy)
+    {
+        lock (_lock)
+        {
+            if (!Equals(_current.Proxy, proxy) || _current.Clients.Count >= KeptServers)
+            {
+                _ = RetireAsync(_current);
+                Volatile.Write(ref _current, new Generation(proxy));
+            }
+
+            return _current.Clients.GetOrAdd((name, port), key => new UpstreamClient(sandbox, DialTarget.To(key.Name, key.Port), dialer, trust));
+        }
+    }
+
+    // What is under way is not cut: that is for the flows to do.
+    private async Task RetireAsync(Generation retired)
+    {
+        await Task.Delay(Grace, clock, sandbox.Detached).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Close(retired);
+    }
+
+    private static void Close(Generation generation)
+    {
+        foreach (var client in generation.Clients.Values)
+        {
+            client.Dispose();
+        }
+    }
+
+    private sealed record Generation(UpstreamProxy? Proxy)
+    {
+        public ConcurrentDictionary<(string Name, int Port), UpstreamClient> Clients { get; } = new();
+    }
+}
