@@ -1,13 +1,21 @@
 using System.Globalization;
 using Corral.Bench;
+using Corral.Bench.Egress;
 
-var count = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 30;
 switch (args.FirstOrDefault())
 {
     case "lifecycle":
-        await Lifecycle.RunAsync(count);
+        await Lifecycle.RunAsync(Count(1, 30));
+        return 0;
+    case "egress":
+        await EgressBench.RunAsync(Count(1, 5), args.ElementAtOrDefault(2));
+        return 0;
+    case "egress-idle":
+        await IdleConnections.HoldAsync(args[1], Count(2, 1));
         return 0;
     default:
-        Console.Error.WriteLine("Benchmarks: lifecycle [COUNT]");
+        Console.Error.WriteLine("Benchmarks: lifecycle [COUNT], egress [SECONDS [PROXY]]");
         return 2;
 }
+
+int Count(int position, int usual) => args.Length > position ? int.Parse(args[position], CultureInfo.InvariantCulture) : usual;

@@ -19,7 +19,7 @@ public sealed class RecordTests
         request.Headers.TryAddWithoutValidation("X-Placeholder", Placeholder);
         using var answer = await client.SendAsync(request);
         var length = (await answer.Content.ReadAsByteArrayAsync()).Length;
-        var record = Assert.Single(await terminating.RequestsAsync());
+        var record = await terminating.RecordAsync();
         Assert.True(record.Allowed);
         Assert.Equal(("api.test", 443, "POST", "/path", 200), (record.Name, record.Port, record.Method, record.Path, record.Status));
         Assert.Equal(("transform:api.test", "", "127.0.0.1"), (record.Rule, record.Reason, record.Address));
@@ -37,7 +37,7 @@ public sealed class RecordTests
         await using var client = await RawClient.TlsAsync(terminating, terminating.Listen("api.test"), "api.test");
         await client.SendAsync("GET /x?secret HTTP/1.1\r\nHost: evil.test\r\n\r\n");
         await client.AnswerAsync();
-        var record = Assert.Single(await terminating.RequestsAsync());
+        var record = await terminating.RecordAsync();
         Assert.False(record.Allowed);
         Assert.Equal((Refusals.HostMismatch, 421, "/x"), (record.Reason, record.Status, record.Path));
         Assert.Empty(record.InjectedHeaders);
@@ -53,7 +53,7 @@ public sealed class RecordTests
         terminating.Dialer.Refuse("api.test", reason);
         using var client = terminating.Client(terminating.Listen("api.test"));
         using var answer = await client.GetAsync("https://api.test/");
-        var record = Assert.Single(await terminating.RequestsAsync());
+        var record = await terminating.RecordAsync();
         Assert.Equal((allowed, reason, (int)answer.StatusCode), (record.Allowed, record.Reason, record.Status));
     }
 

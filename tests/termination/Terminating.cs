@@ -13,6 +13,7 @@ using Corral.Egress.Gates;
 using Corral.Egress.Policies;
 using Corral.Egress.Termination;
 using Corral.Egress.V1;
+using Corral.Tests.Support;
 using Corral.Egress;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -147,11 +148,17 @@ internal sealed class Terminating : IAsyncDisposable
         return path;
     }
 
-    /// <summary>The records of its requests so far.</summary>
-    public async Task<List<AuditRecord>> RequestsAsync()
+    /// <summary>The record of its only request, which may come after the answer.</summary>
+    public async Task<AuditRecord> RecordAsync()
     {
-        var (_, records, _) = await _app.Services.GetRequiredService<AuditLog>().ReadAsync(Sandbox.Id, new AuditCursor(0), 1000, refusedOnly: false, CancellationToken.None);
-        return [.. records.Where(record => record.Kind == AuditKind.Request)];
+        List<AuditRecord> requests = [];
+        await Eventually.Async("the request is on record", TimeSpan.FromSeconds(30), async () =>
+        {
+            var (_, records, _) = await _app.Services.GetRequiredService<AuditLog>().ReadAsync(Sandbox.Id, new AuditCursor(0), 1000, refusedOnly: false, CancellationToken.None);
+            requests = [.. records.Where(record => record.Kind == AuditKind.Request)];
+            return requests.Count > 0;
+        });
+        return Assert.Single(requests);
     }
 
     public async ValueTask DisposeAsync()

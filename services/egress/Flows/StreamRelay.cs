@@ -1,6 +1,6 @@
 using System.Buffers;
-using System.Net.Security;
 using System.Net.Sockets;
+using Corral.Egress.Dialing.Proxies;
 
 namespace Corral.Egress.Flows;
 
@@ -68,5 +68,5 @@ internal sealed class StreamRelay(Flow flow, Stream upstream) : IRelay
         }
     }
 
-    private Task EndUpstreamAsync() => upstream is SslStream tls ? tls.ShutdownAsync() : Task.CompletedTask;
+    private Task EndUpstreamAsync() => upstream is TlsTunnel tls ? tls.EndAsync() : Task.CompletedTask;
 }

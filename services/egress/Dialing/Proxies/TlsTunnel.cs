@@ -22,6 +22,9 @@ internal sealed class TlsTunnel(SslStream inner) : Stream
         set => throw new NotSupportedException();
     }
 
+    /// <summary>Tells the other side that nothing more comes; what it sends can still be read.</summary>
+    public Task EndAsync() => inner.ShutdownAsync();
+
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
