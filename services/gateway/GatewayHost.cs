@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
+using Corral.Api.V1;
 using Corral.Gateway.Documents;
+using Corral.Gateway.Leap;
 using Corral.Gateway.Native;
 using Corral.Gateway.Routing;
 using Corral.Gateway.Security;
@@ -22,6 +24,7 @@ internal static class GatewayHost
             Listen(kestrel, "CORRAL_LISTEN", "127.0.0.1:8080", HttpProtocols.Http1);
             Listen(kestrel, "CORRAL_GRPC_LISTEN", "127.0.0.1:8081", HttpProtocols.Http2);
         });
+        builder.Services.AddCorralClient<SandboxService.SandboxServiceClient>("sessions");
         builder.Services.AddCorralClient<AccessService.AccessServiceClient>("sessions");
         builder.Services.AddCorralClient<Health.HealthClient>("sessions");
         builder.Services.AddSingleton<IReadinessCheck, SessionsReadiness>();
@@ -33,6 +36,10 @@ internal static class GatewayHost
         builder.Services.AddSingleton<SandboxLocator>();
         builder.Services.AddSingleton<Upstreams>();
         builder.Services.AddSingleton<EventStream>();
+        builder.Services.AddSingleton<NativeCalls>();
+        builder.Services.AddSingleton<LeapSandboxes>();
+        builder.Services.AddSingleton<LeapFiles>();
+        builder.Services.AddSingleton<LeapCalls>();
         builder.Services.AddSingleton<ApiEndpoint>();
         builder.Services.AddSingleton<NativeChannels>();
         builder.Services.AddSingleton<NativeProxy>();

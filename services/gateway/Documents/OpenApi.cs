@@ -15,7 +15,7 @@ internal sealed class OpenApi
     public OpenApi(RouteTable routes)
     {
         var paths = new JsonObject();
-        foreach (var path in routes.All.GroupBy(r => r.Path, StringComparer.Ordinal))
+        foreach (var path in routes.All.Where(r => !r.IsAlias).GroupBy(r => r.Path, StringComparer.Ordinal))
         {
             var operations = path.GroupBy(r => r.Verb).Select(g => (g.Key, Routes: g.OrderBy(r => r.Call.QuerySelector.Length + r.Call.AcceptSelector.Length).ToList()));
             paths[path.Key] = new JsonObject(operations.Select(o => KeyValuePair.Create<string, JsonNode?>(o.Key.ToLowerInvariant(), Operation(o.Routes))));
@@ -39,6 +39,12 @@ internal sealed class OpenApi
             ["required"] = new JsonArray("error"),
             ["properties"] = new JsonObject { ["error"] = Type("string"), ["code"] = Type("string"), ["requiredPlan"] = Type("string"), ["currentPlan"] = Type("string") },
         };
+        _schemas["LeapError"] = new JsonObject
+        {
+            ["type"] = "object",
+            ["required"] = new JsonArray("message"),
+            ["properties"] = new JsonObject { ["message"] = Type("string"), ["errors"] = new JsonObject { ["type"] = "array", ["items"] = FieldError() } },
+        };
         Text = document.ToJsonString(new() { WriteIndented = true });
     }
 
@@ -54,14 +60,14 @@ internal sealed class OpenApi
             ["x-rpcs"] = new JsonArray([.. routes.Select(r => (JsonNode)Name(r))]),
             ["x-required-scope"] = first.Call.Scope,
         };
-        if (first.HasBody)
+        if (Parameters(routes) is { Count: > 0 } parameters)
         {
-            operation["requestBody"] = new JsonObject { ["content"] = Content("application/json", Schema(first.Descriptor.InputType)) };
+            operation["parameters"] = parameters;
         }
-        else
+
+        if (RequestContent(first) is { } content)
         {
-            operation["parameters"] = new JsonArray([.. routes.SelectMany(r => MessageShape.Of(r.Descriptor.InputType).Fields).DistinctBy(f => f.Name).Select(f =>
-                (JsonNode)new JsonObject { ["name"] = f.Name, ["in"] = "query", ["schema"] = Value(f.Descriptor) })]);
+            operation["requestBody"] = new JsonObject { ["content"] = content };
         }
 
         operation["responses"] = new JsonObject
@@ -69,10 +75,9 @@ internal sealed class OpenApi
             [(first.Call.Status == 0 ? 200 : first.Call.Status).ToString(System.Globalization.CultureInfo.InvariantCulture)] = new JsonObject
             {
                 ["description"] = "Success",
-                ["content"] = new JsonObject(routes.GroupBy(r => r.Call.Answer).Select(g => KeyValuePair.Create<string, JsonNode?>(
-                    g.Key == Answer.Events ? "text/event-stream" : "application/json", new JsonObject { ["schema"] = Answered([.. g]) }))),
+                ["content"] = AnswerContent(routes),
             },
-            ["default"] = new JsonObject { ["description"] = "Error", ["content"] = Content("application/json", Reference("Error")) },
+            ["default"] = new JsonObject { ["description"] = "Error", ["content"] = Content("application/json", Reference(first.IsLeap ? "LeapError" : "Error")) },
         };
         return operation;
     }
@@ -84,16 +89,52 @@ internal sealed class OpenApi
 
     private static string Name(Route route) => $"{route.Descriptor.Service.Name}_{route.Descriptor.Name}";
 
+    private JsonArray Parameters(IReadOnlyList<Route> routes)
+    {
+        var first = routes[0];
+        var path = first.Path.Split('/').Where(Route.IsParameter).Select(part => Parameter(part[1..^1], "path", Type("string")));
+        var query = RequestContent(first) is not null && first.Call.BodyField.Length == 0
+            ? []
+            : routes.SelectMany(r => MessageShape.Of(r.Descriptor.InputType).Fields).DistinctBy(f => f.Name).Select(f => Parameter(f.Name, "query", Value(f.Descriptor)));
+        return [.. path.Concat(query)];
+    }
+
+    private JsonObject? RequestContent(Route route)
+    {
+        if (route.Call.BodyField.Length > 0)
+        {
+            return Content("application/octet-stream", Type("string"));
+        }
+
+        if (!route.HasBody)
+        {
+            return null;
+        }
+
+        var form = route.Call.PartsField.Length > 0 && route.Descriptor.InputType.FindFieldByName(route.Call.PartsField) is not null;
+        return form ? Content("multipart/form-data", Type("object")) : Content("application/json", Schema(route.Descriptor.InputType));
+    }
+
+    private JsonObject AnswerContent(IReadOnlyList<Route> routes) => routes[0].Call switch
+    {
+        { Status: StatusCodes.Status204NoContent } => [],
+        { RawAnswer: true } => Content("application/octet-stream", Type("string")),
+        { PartsField.Length: > 0 } => Content("multipart/form-data", Type("object")),
+        _ => new JsonObject(routes.GroupBy(r => r.Call.Answer).Select(g => KeyValuePair.Create<string, JsonNode?>(
+            g.Key == Answer.Events ? "text/event-stream" : "application/json", new JsonObject { ["schema"] = Answered([.. g]) }))),
+    };
+
     private JsonObject Schema(MessageDescriptor message)
     {
-        if (!_schemas.ContainsKey(message.Name))
+        var name = (MessageShape.Of(message).Leap ? "Leap" : "") + message.Name;
+        if (!_schemas.ContainsKey(name))
         {
             var properties = new JsonObject();
-            _schemas[message.Name] = new JsonObject { ["type"] = "object", ["properties"] = properties };
+            _schemas[name] = new JsonObject { ["type"] = "object", ["properties"] = properties };
             AddProperties(properties, message);
         }
 
-        return Reference(message.Name);
+        return Reference(name);
     }
 
     private void AddProperties(JsonObject properties, MessageDescriptor message)
@@ -123,6 +164,7 @@ internal sealed class OpenApi
 
     private JsonObject One(FieldDescriptor field) => field.FieldType switch
     {
+        FieldType.Message when field.MessageType.FullName == "google.protobuf.Timestamp" && MessageShape.IsLeap(field.File) => new JsonObject { ["type"] = "string", ["format"] = "date-time" },
         FieldType.Message when field.MessageType.FullName == "google.protobuf.Timestamp" => Type("integer"),
         FieldType.Message => Schema(field.MessageType),
         FieldType.Bool => Type("boolean"),
@@ -130,6 +172,12 @@ internal sealed class OpenApi
         FieldType.Double => Type("number"),
         _ => Type("string"),
     };
+
+    private static JsonObject Parameter(string name, string where, JsonObject schema) =>
+        new() { ["name"] = name, ["in"] = where, ["required"] = where == "path", ["schema"] = schema };
+
+    private static JsonObject FieldError() =>
+        new() { ["type"] = "object", ["properties"] = new JsonObject { ["field"] = Type("string"), ["error"] = Type("string") } };
 
     private static JsonObject Type(string name) => new() { ["type"] = name };
 

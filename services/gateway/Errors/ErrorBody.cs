@@ -1,3 +1,4 @@
+using Route = Corral.Gateway.Routing.Route;
 using System.Globalization;
 using System.Text.Json;
 
@@ -8,7 +9,7 @@ internal static class ErrorBody
 {
     private static readonly string[] LeapPrefixes = ["/v1/sandbox/", "/v1/snapshot", "/v1/template"];
 
-    public static async Task WriteAsync(HttpContext context, ApiError error)
+    public static async Task WriteAsync(HttpContext context, ApiError error, Route? route = null)
     {
         context.Response.StatusCode = error.Status;
         context.Response.ContentType = "application/json";
@@ -17,22 +18,25 @@ internal static class ErrorBody
             context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(retry.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
-        await context.Response.Body.WriteAsync(Render(context.Request.Path, error), context.RequestAborted);
+        await context.Response.Body.WriteAsync(Render(context.Request.Path, error, route), context.RequestAborted);
     }
 
-    public static byte[] Render(PathString path, ApiError error)
+    public static byte[] Render(PathString path, ApiError error, Route? route = null)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            if (IsLeap(path))
+            // The list is both dialects': so are its errors.
+            var leap = IsLeap(path);
+            if (!leap)
+            {
+                WriteBoxes(json, error, route?.IsLeap == true);
+            }
+
+            if (leap || route?.IsLeap == true)
             {
                 WriteLeap(json, error);
-            }
-            else
-            {
-                WriteBoxes(json, error);
             }
 
             json.WriteEndObject();
@@ -44,9 +48,9 @@ internal static class ErrorBody
     private static bool IsLeap(PathString path) =>
         path == "/v1/sandbox" || Array.Exists(LeapPrefixes, prefix => path.Value!.StartsWith(prefix, StringComparison.Ordinal));
 
-    private static void WriteBoxes(Utf8JsonWriter json, ApiError error)
+    private static void WriteBoxes(Utf8JsonWriter json, ApiError error, bool shared)
     {
-        json.WriteString("error", error.Message);
+        json.WriteString("error", shared && error.Fields is [var first, ..] ? $"Invalid {first.Field}: {first.Description}" : error.Message);
         if (error.Code is not null)
         {
             json.WriteString("code", error.Code);

@@ -30,14 +30,16 @@ internal static class ErrorTable
 
     public static ApiError From(RpcErrorInfo error, MessageDescriptor? request = null)
     {
-        var status = StatusOf(error);
+        var leap = request is not null && MessageShape.Of(request).Leap;
+        var status = StatusOf(error, leap);
         if (status == StatusCodes.Status500InternalServerError)
         {
             return new ApiError(status, Fault);
         }
 
         var retry = status == StatusCodes.Status503ServiceUnavailable ? error.RetryAfter ?? DefaultRetry : error.RetryAfter;
-        return new ApiError(status, MessageOf(error, request), CodeOf(error), error.Metadata, retry, error.Violations);
+        var fields = leap ? error.Violations.Select(v => v with { Field = MessageShape.Of(request!).JsonPath(v.Field) }).ToList() : error.Violations;
+        return new ApiError(status, MessageOf(error, request, leap), CodeOf(error), error.Metadata, retry, fields);
     }
 
     /// <summary>What may be told of an error. One without a reason was not made by us, but by a library that speaks of sockets and paths.</summary>
@@ -55,8 +57,9 @@ internal static class ErrorTable
         _ => Fault,
     };
 
-    private static int StatusOf(RpcErrorInfo error) => (error.Code, error.Reason) switch
+    private static int StatusOf(RpcErrorInfo error, bool leap) => (error.Code, error.Reason) switch
     {
+        (_, "CONCURRENT_SANDBOX_LIMIT") when leap => StatusCodes.Status409Conflict,
         (_, "FILE_TOO_LARGE") => StatusCodes.Status413PayloadTooLarge,
         (_, "NO_SPACE") => StatusCodes.Status507InsufficientStorage,
         (_, "IDEMPOTENCY_CONFLICT") => StatusCodes.Status422UnprocessableEntity,
@@ -73,8 +76,13 @@ internal static class ErrorTable
         _ => StatusCodes.Status500InternalServerError,
     };
 
-    private static string MessageOf(RpcErrorInfo error, MessageDescriptor? request)
+    private static string MessageOf(RpcErrorInfo error, MessageDescriptor? request, bool leap)
     {
+        if (leap && error.Violations.Count > 0)
+        {
+            return "Invalid request";
+        }
+
         if (error is not { Reason: "INVALID_ARGUMENT", Violations: [var first, ..] })
         {
             return Tell(error);

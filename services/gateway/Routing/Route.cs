@@ -1,5 +1,6 @@
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 using Corral.Dialect.V1;
+using Corral.Gateway.Transcoding;
 using Google.Api;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -12,8 +13,9 @@ internal sealed class Route
 {
     private static readonly Marshaller<byte[]> Bytes = new(static bytes => bytes, static bytes => bytes);
 
-    public Route(MethodDescriptor method, HttpRule rule)
+    public Route(MethodDescriptor method, HttpRule rule, bool isAlias = false)
     {
+        IsAlias = isAlias;
         Descriptor = method;
         Call = method.GetOptions().GetExtension(DialectExtensions.Call) ?? throw new InvalidOperationException($"{method.FullName} has no corral.dialect.v1.call.");
         (Verb, Path) = rule.PatternCase switch
@@ -27,6 +29,7 @@ internal sealed class Route
         };
         HasBody = rule.Body == "*";
         ResponseField = rule.ResponseBody.Length > 0 ? method.OutputType.FindFieldByName(rule.ResponseBody) : null;
+        IsLeap = MessageShape.IsLeap(method.File);
         IsSandboxScoped = method.InputType.FindFieldByNumber(1) is { Name: "sandbox_id" };
         RunsOnNode = IsOnNode(method.Service);
         Method = new Method<byte[], byte[]>(
@@ -41,9 +44,15 @@ internal sealed class Route
 
     public string Path { get; }
 
+    /// <summary>Whether this is another way to the same call.</summary>
+    public bool IsAlias { get; }
+
     public bool HasBody { get; }
 
     public FieldDescriptor? ResponseField { get; }
+
+    /// <summary>Whether the call belongs to the leap dialect: the gateway then answers it itself, out of native calls.</summary>
+    public bool IsLeap { get; }
 
     public bool IsSandboxScoped { get; }
 
@@ -55,6 +64,18 @@ internal sealed class Route
 
     /// <summary>Commands, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
     public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "FileService" or "EgressLogService";
+
+    /// <summary>Whether a part of a path stands for a field.</summary>
+    public static bool IsParameter(string part) => part is ['{', .., '}'];
+
+    /// <summary>Writes what the path says into the request.</summary>
+    public void ReadPath(string path, IMessage request)
+    {
+        foreach (var (part, text) in Path.Split('/').Zip(path.Split('/')).Where(pair => IsParameter(pair.First)))
+        {
+            Descriptor.InputType.FindFieldByName(part[1..^1]).Accessor.SetValue(request, text);
+        }
+    }
 
     public string SandboxId(IMessage request) => (string)Descriptor.InputType.FindFieldByNumber(1).Accessor.GetValue(request);
 }

@@ -1,7 +1,7 @@
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
-using System.Collections.Frozen;
 using Corral.Api.V1;
 using Corral.Dialect.V1;
+using Corral.Leap.V1;
 using Google.Api;
 using Google.Protobuf.Reflection;
 
@@ -17,18 +17,24 @@ internal sealed class RouteTable
             NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor,
         ];
 
-    private readonly FrozenDictionary<string, Route[]> _byPath;
+    /// <summary>What clients may call in JSON only: the leap dialect's calls, which the gateway answers out of those services.</summary>
+    public static readonly IReadOnlyList<ServiceDescriptor> LeapServices = [LeapSandboxService.Descriptor, LeapFilesystemService.Descriptor];
+
+    private readonly PathTree _paths = new();
 
     public RouteTable()
     {
-        All = [.. Services.SelectMany(s => s.Methods).SelectMany(Routes)];
-        _byPath = All.GroupBy(r => r.Path, StringComparer.Ordinal).ToFrozenDictionary(g => g.Key, g => g.ToArray(), StringComparer.Ordinal);
+        All = [.. Services.Concat(LeapServices).SelectMany(s => s.Methods).SelectMany(Routes)];
+        foreach (var route in All)
+        {
+            _paths.Add(route);
+        }
     }
 
     public IReadOnlyList<Route> All { get; }
 
     /// <summary>The routes of a path, whatever their verb.</summary>
-    public IReadOnlyList<Route> At(string path) => _byPath.GetValueOrDefault(path) ?? [];
+    public IReadOnlyList<Route> At(string path) => _paths.Find(path);
 
     /// <summary>The route for a request: one whose selector is present goes before one that has none.</summary>
     public static Route? Choose(IReadOnlyList<Route> routes, HttpRequest request)
@@ -46,6 +52,10 @@ internal sealed class RouteTable
         if (method.GetOptions()?.GetExtension(AnnotationsExtensions.Http) is { } rule)
         {
             yield return new Route(method, rule);
+            foreach (var other in rule.AdditionalBindings)
+            {
+                yield return new Route(method, other, isAlias: true);
+            }
         }
     }
 }

@@ -14,8 +14,8 @@ internal sealed class SandboxLocator(AccessService.AccessServiceClient access, T
 
     private readonly ConcurrentDictionary<(string, string), (string Address, long Since)> _cache = new();
 
-    /// <summary>The node-agent's address. Throws the error of sessions: not found, or not ready.</summary>
-    public async Task<string> FindAsync(CallerIdentity caller, string sandboxId)
+    /// <summary>The node-agent's address, of a sandbox that still starts after at most <paramref name="wait"/>. Throws the error of sessions: not found, or not ready.</summary>
+    public async Task<string> FindAsync(CallerIdentity caller, string sandboxId, TimeSpan wait = default)
     {
         var key = (caller.OrganizationId, sandboxId);
         if (_cache.TryGetValue(key, out var cached) && clock.GetElapsedTime(cached.Since) < Kept)
@@ -23,8 +23,8 @@ internal sealed class SandboxLocator(AccessService.AccessServiceClient access, T
             return cached.Address;
         }
 
-        var options = new CallOptions(caller.ToMetadata(), clock.GetUtcNow().UtcDateTime + Patience);
-        var found = await access.LocateAsync(new LocateRequest { SandboxId = sandboxId }, options);
+        var options = new CallOptions(caller.ToMetadata(), clock.GetUtcNow().UtcDateTime + Patience + wait);
+        var found = await access.LocateAsync(new LocateRequest { SandboxId = sandboxId, WaitMs = (int)wait.TotalMilliseconds }, options);
         if (_cache.Count >= MaxCached)
         {
             _cache.Clear();

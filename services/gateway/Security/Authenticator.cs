@@ -38,7 +38,8 @@ internal sealed class Authenticator(AccessService.AccessServiceClient access, Ti
 
     private static string KeyOf(IHeaderDictionary headers)
     {
-        var value = headers.Authorization is [{ Length: > 0 } given] ? given : headers["leap0-authorization"].ToString();
+        // Where a client sends both, authorization is meant for what it talks to through us.
+        var value = headers["leap0-authorization"] is [{ Length: > 0 } given] ? given : headers.Authorization.ToString();
         return value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? value[Bearer.Length..].Trim() : value.Trim();
     }
 

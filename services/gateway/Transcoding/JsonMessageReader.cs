@@ -1,20 +1,26 @@
 using System.Collections;
-using System.Text;
+using System.Globalization;
 using System.Text.Json;
+using Corral.Hosting;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
-using Google.Protobuf.WellKnownTypes;
 
 namespace Corral.Gateway.Transcoding;
 
-/// <summary>Turns a JSON body or a query into a request message, strictly: whatever does not fit is refused by name.</summary>
-internal static class JsonMessageReader
+/// <summary>Turns a JSON body or a query into a request message, and refuses by name what does not fit.</summary>
+/// <remarks>boxes: a field that is not known is refused, and the first problem is told. leap: it is ignored, and all problems are told.</remarks>
+internal sealed class JsonMessageReader
 {
     private const int MaxDepth = 64;
     private const int MaxExactDigits = 24;
     private const int MaxShown = 100;
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = MaxDepth };
+
+    private readonly bool _leap;
+    private readonly List<FieldViolation> _problems = [];
+
+    private JsonMessageReader(MessageDescriptor descriptor) => _leap = MessageShape.Of(descriptor).Leap;
 
     public static IMessage ReadBody(MessageDescriptor descriptor, ReadOnlyMemory<byte> body)
     {
@@ -32,7 +38,9 @@ internal static class JsonMessageReader
                 throw new RequestException("The body must be a JSON object");
             }
 
-            ReadObject(message, document.RootElement, "");
+            var reader = new JsonMessageReader(descriptor);
+            reader.ReadObject(message, document.RootElement, "");
+            reader.Finish();
             return message;
         }
         catch (JsonException)
@@ -50,11 +58,12 @@ internal static class JsonMessageReader
     {
         var message = Create(descriptor);
         var shape = MessageShape.Of(descriptor);
+        var reader = new JsonMessageReader(descriptor);
         foreach (var (name, values) in query)
         {
             if (!shape.ByName.TryGetValue(name, out var field))
             {
-                if (known(name))
+                if (known(name) || reader._leap)
                 {
                     continue;
                 }
@@ -62,35 +71,69 @@ internal static class JsonMessageReader
                 throw new RequestException($"Unknown query parameter: {Shown(name)}");
             }
 
-            if (values.Count != 1)
+            reader.Try(() =>
             {
-                throw new RequestException($"{Shown(name)} must be given once");
-            }
+                if (values.Count != 1)
+                {
+                    throw new RequestException($"{Shown(name)} must be given once", fields: [new FieldViolation(Shown(name), "must be given once")]);
+                }
 
-            field.Descriptor.Accessor.SetValue(message, ReadText(field, values[0] ?? ""));
+                field.Descriptor.Accessor.SetValue(message, ReadText(field, values[0] ?? ""));
+            });
         }
 
+        reader.Finish();
         return message;
     }
 
-    private static IMessage Create(MessageDescriptor descriptor) => descriptor.Parser.ParseFrom(ByteString.Empty);
+    public static IMessage Create(MessageDescriptor descriptor) => descriptor.Parser.ParseFrom(ByteString.Empty);
 
-    private static void ReadObject(IMessage message, JsonElement json, string path)
+    private void Finish()
+    {
+        if (_problems.Count > 0)
+        {
+            throw new RequestException("Invalid request", fields: _problems);
+        }
+    }
+
+    private void Try(Action read)
+    {
+        try
+        {
+            read();
+        }
+        catch (RequestException exception) when (_leap && exception.Fields.Count > 0)
+        {
+            _problems.AddRange(exception.Fields);
+        }
+    }
+
+    private void ReadObject(IMessage message, JsonElement json, string path)
     {
         var shape = MessageShape.Of(message.Descriptor);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var property in json.EnumerateObject())
         {
-            if (!seen.Add(property.Name))
+            var name = path + property.Name;
+            Try(() =>
             {
-                throw new RequestException($"{Shown(path + property.Name)} is given twice");
-            }
+                if (!seen.Add(property.Name))
+                {
+                    throw GivenTwice(name);
+                }
 
-            var (target, field) = Find(message, shape, property.Name) ?? throw new RequestException($"Unknown field: {Shown(path + property.Name)}");
-            if (property.Value.ValueKind != JsonValueKind.Null)
-            {
-                Set(target, field, property.Value, path + property.Name);
-            }
+                if (Find(message, shape, property.Name) is (var target, var field))
+                {
+                    if (property.Value.ValueKind != JsonValueKind.Null)
+                    {
+                        Set(target, field, property.Value, name);
+                    }
+                }
+                else if (!_leap)
+                {
+                    throw new RequestException($"Unknown field: {Shown(name)}");
+                }
+            });
         }
 
         DecodeBase64(message, shape, path);
@@ -116,7 +159,7 @@ internal static class JsonMessageReader
         return null;
     }
 
-    private static void Set(IMessage message, JsonField field, JsonElement json, string path)
+    private void Set(IMessage message, JsonField field, JsonElement json, string path)
     {
         var descriptor = field.Descriptor;
         if (descriptor.IsMap)
@@ -137,21 +180,21 @@ internal static class JsonMessageReader
         }
     }
 
-    private static void ReadMap(IDictionary map, FieldDescriptor descriptor, JsonElement json, string path)
+    private void ReadMap(IDictionary map, FieldDescriptor descriptor, JsonElement json, string path)
     {
         var value = descriptor.MessageType.FindFieldByNumber(2);
         foreach (var property in Expect(json, JsonValueKind.Object, path, "an object").EnumerateObject())
         {
             if (map.Contains(property.Name))
             {
-                throw new RequestException($"{Shown($"{path}.{property.Name}")} is given twice");
+                throw GivenTwice($"{path}.{property.Name}");
             }
 
             map[property.Name] = ReadValue(value, property.Value, $"{path}.{property.Name}");
         }
     }
 
-    private static object ReadValue(FieldDescriptor field, JsonElement json, string path)
+    private object ReadValue(FieldDescriptor field, JsonElement json, string path)
     {
         switch (field.FieldType)
         {
@@ -208,9 +251,9 @@ internal static class JsonMessageReader
             case FieldType.Bool:
                 return text is "true" or "false" ? text == "true" : throw Wrong(field.Name, "true or false");
             case FieldType.Int32:
-                return int.TryParse(text, System.Globalization.NumberStyles.AllowLeadingSign, System.Globalization.CultureInfo.InvariantCulture, out var small) ? small : throw Wrong(field.Name, "a whole number");
+                return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var small) ? small : throw Wrong(field.Name, "a whole number");
             case FieldType.Int64:
-                return long.TryParse(text, System.Globalization.NumberStyles.AllowLeadingSign, System.Globalization.CultureInfo.InvariantCulture, out var large) ? large : throw Wrong(field.Name, "a whole number");
+                return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var large) ? large : throw Wrong(field.Name, "a whole number");
             default:
                 throw Wrong(field.Name, "absent: it cannot be set in a query");
         }
@@ -249,7 +292,10 @@ internal static class JsonMessageReader
     private static JsonElement Expect(JsonElement json, JsonValueKind kind, string path, string what) =>
         json.ValueKind == kind ? json : throw Wrong(path, what);
 
-    private static RequestException Wrong(string path, string what) => new($"Invalid {Shown(path)}: must be {what}");
+    private static RequestException GivenTwice(string path) => new($"{Shown(path)} is given twice", fields: [new FieldViolation(Shown(path), "is given twice")]);
+
+    private static RequestException Wrong(string path, string what) =>
+        new($"Invalid {Shown(path)}: must be {what}", fields: [new FieldViolation(Shown(path), $"must be {what}")]);
 
     // A name may be as long as the body: it is told, not repeated.
     private static string Shown(string name) => name.Length <= MaxShown ? name : name[..MaxShown] + "…";

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -6,9 +7,12 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Corral.Gateway.Transcoding;
 
-/// <summary>Writes messages in the boxes dialect: lowerCamelCase, explicit nulls, epoch milliseconds, int64 as numbers, lower-case enums.</summary>
+/// <summary>Writes each message in its own dialect. Both have int64 as numbers and lower-case enums.</summary>
+/// <remarks>boxes: lowerCamelCase, explicit nulls, epoch milliseconds. leap: snake_case, nothing for what is not set, RFC 3339.</remarks>
 internal static class JsonMessageWriter
 {
+    private const string Rfc3339 = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+
     public static void Write(Utf8JsonWriter json, IMessage message)
     {
         json.WriteStartObject();
@@ -32,49 +36,63 @@ internal static class JsonMessageWriter
                 continue;
             }
 
-            json.WritePropertyName(field.Name);
-            if (descriptor.HasPresence && !descriptor.Accessor.HasValue(message))
+            if (IsAbsent(field, message))
             {
-                json.WriteNullValue();
+                if (!shape.Leap)
+                {
+                    json.WriteNull(field.Name);
+                }
+
+                continue;
             }
-            else if (descriptor.IsMap)
+
+            json.WritePropertyName(field.Name);
+            if (descriptor.IsMap)
             {
-                WriteMap(json, (IDictionary)descriptor.Accessor.GetValue(message), descriptor.MessageType.FindFieldByNumber(2));
+                WriteMap(json, (IDictionary)descriptor.Accessor.GetValue(message), descriptor.MessageType.FindFieldByNumber(2), shape.Leap);
             }
             else if (descriptor.IsRepeated)
             {
                 json.WriteStartArray();
                 foreach (var item in (IList)descriptor.Accessor.GetValue(message))
                 {
-                    WriteValue(json, descriptor, item, base64: false);
+                    WriteValue(json, descriptor, item, shape.Leap, base64: false);
                 }
 
                 json.WriteEndArray();
             }
             else
             {
-                WriteValue(json, descriptor, descriptor.Accessor.GetValue(message), IsBase64(field, shape, message));
+                WriteValue(json, descriptor, descriptor.Accessor.GetValue(message), shape.Leap, IsBase64(field, shape, message));
             }
         }
+    }
+
+    private static bool IsAbsent(JsonField field, IMessage message)
+    {
+        var accessor = field.Descriptor.Accessor;
+        return field.Descriptor.HasPresence
+            ? !accessor.HasValue(message)
+            : field.Options.OmitEmpty && accessor.GetValue(message) is ICollection { Count: 0 } or "";
     }
 
     private static bool IsBase64(JsonField field, MessageShape shape, IMessage message) =>
         field.Options.Base64When.Length > 0
         && (bool)shape.Descriptor.FindFieldByName(field.Options.Base64When).Accessor.GetValue(message);
 
-    private static void WriteMap(Utf8JsonWriter json, IDictionary map, FieldDescriptor value)
+    private static void WriteMap(Utf8JsonWriter json, IDictionary map, FieldDescriptor value, bool leap)
     {
         json.WriteStartObject();
         foreach (DictionaryEntry entry in map)
         {
             json.WritePropertyName((string)entry.Key);
-            WriteValue(json, value, entry.Value!, base64: false);
+            WriteValue(json, value, entry.Value!, leap, base64: false);
         }
 
         json.WriteEndObject();
     }
 
-    private static void WriteValue(Utf8JsonWriter json, FieldDescriptor field, object value, bool base64)
+    private static void WriteValue(Utf8JsonWriter json, FieldDescriptor field, object value, bool leap, bool base64)
     {
         switch (value)
         {
@@ -103,6 +121,9 @@ internal static class JsonMessageWriter
             case double:
                 json.WriteNullValue();
                 break;
+            case Timestamp time when leap:
+                json.WriteStringValue(time.ToDateTime().ToString(Rfc3339, CultureInfo.InvariantCulture));
+                break;
             case Timestamp time:
                 json.WriteNumberValue(time.ToDateTimeOffset().ToUnixTimeMilliseconds());
                 break;
@@ -110,7 +131,7 @@ internal static class JsonMessageWriter
                 Write(json, message);
                 break;
             default:
-                json.WriteStringValue(EnumText(field.EnumType, Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture)));
+                json.WriteStringValue(EnumText(field.EnumType, Convert.ToInt32(value, CultureInfo.InvariantCulture)));
                 break;
         }
     }

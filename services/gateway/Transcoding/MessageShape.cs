@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
+using Corral.Dialect.V1;
 using Google.Protobuf.Reflection;
 
 namespace Corral.Gateway.Transcoding;
@@ -12,12 +13,16 @@ internal sealed class MessageShape
     private MessageShape(MessageDescriptor descriptor)
     {
         Descriptor = descriptor;
+        Leap = IsLeap(descriptor.File);
         Fields = [.. descriptor.Fields.InDeclarationOrder().Select(f => new JsonField(f)).Where(f => !f.Options.Hidden)];
         ByName = Fields.Where(f => !f.Options.Inline).ToFrozenDictionary(f => f.Name, StringComparer.Ordinal);
         Inline = [.. Fields.Where(f => f.Options.Inline)];
     }
 
     public MessageDescriptor Descriptor { get; }
+
+    /// <summary>Whether the message belongs to the leap dialect; otherwise it is boxes'.</summary>
+    public bool Leap { get; }
 
     public IReadOnlyList<JsonField> Fields { get; }
 
@@ -26,6 +31,9 @@ internal sealed class MessageShape
     public IReadOnlyList<JsonField> Inline { get; }
 
     public static MessageShape Of(MessageDescriptor descriptor) => Shapes.GetOrAdd(descriptor, static d => new MessageShape(d));
+
+    /// <summary>Whether a contract's messages belong to the leap dialect.</summary>
+    public static bool IsLeap(FileDescriptor file) => file.GetOptions()?.GetExtension(DialectExtensions.Dialect) == Dialect.V1.Dialect.Leap;
 
     /// <summary>Where JSON callers find a field that a service names in the contract's words, such as <c>network_policy.mode</c>.</summary>
     public string JsonPath(string contractPath)
@@ -39,7 +47,7 @@ internal sealed class MessageShape
     {
         foreach (var field in Fields)
         {
-            if (field.Descriptor.Name == contractName)
+            if (field.Descriptor.Name == contractName || field.Options.Native == contractName)
             {
                 return field.Name;
             }
@@ -50,6 +58,6 @@ internal sealed class MessageShape
             }
         }
 
-        return JsonField.Camel(contractName);
+        return Leap ? contractName : JsonField.Camel(contractName);
     }
 }

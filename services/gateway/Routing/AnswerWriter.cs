@@ -1,0 +1,59 @@
+using System.Text;
+using System.Text.Json;
+using Corral.Gateway.Transcoding;
+using Google.Protobuf;
+
+namespace Corral.Gateway.Routing;
+
+/// <summary>Writes the response message of a route as its HTTP answer.</summary>
+internal static class AnswerWriter
+{
+    private static readonly JsonWriterOptions Writing = new() { SkipValidation = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static async Task WriteAsync(HttpContext context, Route route, IMessage message)
+    {
+        var response = context.Response;
+        response.StatusCode = route.Call.Status == 0 ? StatusCodes.Status200OK : route.Call.Status;
+        if (response.StatusCode == StatusCodes.Status204NoContent)
+        {
+            return;
+        }
+
+        if (route.Call.FixedAnswer.Length > 0)
+        {
+            await WriteAsync(context, "application/json", Encoding.UTF8.GetBytes(route.Call.FixedAnswer));
+        }
+        else if (route.Call.PartsField.Length > 0)
+        {
+            var (type, body) = MultipartForm.Write(message, route.Call.PartsField);
+            await WriteAsync(context, type, body);
+        }
+        else if (route.Call.RawAnswer || (route.Call.RawField.Length > 0 && context.Request.Query["raw"] == "true"))
+        {
+            var raw = (ByteString)route.Descriptor.OutputType.FindFieldByName(route.Call.RawField).Accessor.GetValue(message);
+            await WriteAsync(context, "application/octet-stream", raw.Memory);
+        }
+        else
+        {
+            await WriteJsonAsync(context, route.ResponseField?.Accessor.GetValue(message) as IMessage ?? message);
+        }
+    }
+
+    private static async Task WriteAsync(HttpContext context, string type, ReadOnlyMemory<byte> body)
+    {
+        context.Response.ContentType = type;
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
+    }
+
+    private static async Task WriteJsonAsync(HttpContext context, IMessage message)
+    {
+        context.Response.ContentType = "application/json";
+        await using (var json = new Utf8JsonWriter(context.Response.BodyWriter, Writing))
+        {
+            JsonMessageWriter.Write(json, message);
+        }
+
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+    }
+}

@@ -1,0 +1,74 @@
+using System.Buffers;
+using Corral.Gateway.Transcoding;
+using Google.Protobuf;
+
+namespace Corral.Gateway.Routing;
+
+/// <summary>Makes the request message of a route from an HTTP request: its path, and its query or its body, whatever media type that says it has.</summary>
+internal static class RequestReader
+{
+    private const int MaxBody = 10 * 1024 * 1024;
+
+    public static async Task<IMessage> ReadAsync(HttpContext context, Route route)
+    {
+        var message = await ReadMessageAsync(context, route);
+        route.ReadPath(context.Request.Path, message);
+        return message;
+    }
+
+    private static async Task<IMessage> ReadMessageAsync(HttpContext context, Route route)
+    {
+        var type = route.Descriptor.InputType;
+        if (route.Call.PartsField.Length > 0 && type.FindFieldByName(route.Call.PartsField) is not null)
+        {
+            return await MultipartForm.ReadAsync(type, route.Call.PartsField, context.Request.ContentType, await ReadBodyAsync(context));
+        }
+
+        if (route.HasBody)
+        {
+            if (context.Request.Query.Count > 0 && !route.IsLeap)
+            {
+                throw new RequestException($"Unknown query parameter: {context.Request.Query.Keys.First()}");
+            }
+
+            return JsonMessageReader.ReadBody(type, await ReadBodyAsync(context));
+        }
+
+        var message = JsonMessageReader.ReadQuery(type, context.Request.Query, name => name == "raw" && route.Call.RawField.Length > 0);
+        if (route.Call.BodyField.Length > 0)
+        {
+            type.FindFieldByName(route.Call.BodyField).Accessor.SetValue(message, UnsafeByteOperations.UnsafeWrap(await ReadBodyAsync(context)));
+        }
+
+        return message;
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContext context)
+    {
+        if (context.Request.ContentLength > MaxBody)
+        {
+            throw TooLarge();
+        }
+
+        var reader = context.Request.BodyReader;
+        while (true)
+        {
+            var read = await reader.ReadAsync(context.RequestAborted);
+            if (read.Buffer.Length > MaxBody)
+            {
+                throw TooLarge();
+            }
+
+            if (read.IsCompleted)
+            {
+                var body = read.Buffer.ToArray();
+                reader.AdvanceTo(read.Buffer.End);
+                return body;
+            }
+
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private static RequestException TooLarge() => new("The body is larger than 10 MiB", StatusCodes.Status413PayloadTooLarge);
+}
