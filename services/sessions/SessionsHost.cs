@@ -6,6 +6,7 @@ using Corral.Sessions.Creating;
 using Corral.Sessions.Grpc;
 using Corral.Sessions.Keys;
 using Corral.Sessions.Lifecycle;
+using Corral.Sessions.Listing;
 using Corral.Sessions.Nodes;
 using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
@@ -53,6 +54,9 @@ internal static class SessionsHost
         services.AddHostedService(provider => provider.GetRequiredService<ChangeFeed>());
         services.AddHostedService<DueWorker>();
         services.AddHostedService<GrantWorker>();
+
+        services.AddSingleton<ReadyWait>();
+        services.AddSingleton<SandboxPages>();
 
         services.AddSingleton<NodeReconciler>();
         services.AddSingleton<LostSandboxes>();

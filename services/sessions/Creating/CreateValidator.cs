@@ -35,6 +35,16 @@ internal static partial class CreateValidator
             throw Invalid("INVALID_SIZE", $"Invalid size: '{request.Size}'. Must be one of: standard", "size");
         }
 
+        if (request.Shape is not null)
+        {
+            if (request.HasSize)
+            {
+                throw RpcErrors.InvalidArgument("shape", "must not be given together with size");
+            }
+
+            MachineShapes.Check(request.Shape);
+        }
+
         if (request.HasIsolation && !Isolations.Contains(request.Isolation))
         {
             throw RpcErrors.InvalidArgument("isolation", "must be one of: runsc, runc");

@@ -25,6 +25,8 @@ internal sealed class PlanLimits
 /// <summary>The plans, in section <c>Plans</c>; the defaults are the published ones.</summary>
 internal sealed class PlanOptions
 {
+    public const string CustomName = "custom";
+
     [ValidateObjectMembers]
     public PlanLimits Free { get; set; } = new() { ConcurrentSandboxes = 1, MaxDuration = TimeSpan.FromMinutes(5), HoursPerMonth = 5 };
 
@@ -37,8 +39,13 @@ internal sealed class PlanOptions
     [ValidateObjectMembers]
     public PlanLimits Scale { get; set; } = new() { ConcurrentSandboxes = 50, MaxDuration = TimeSpan.FromHours(2), HoursPerMonth = 5000, UpstreamProxies = true };
 
+    /// <summary>Machines of the caller's own measure, as the leap dialect makes them: whatever the organisation's plan, and beside it.</summary>
+    [ValidateObjectMembers]
+    public PlanLimits Custom { get; set; } = new() { ConcurrentSandboxes = 3, MaxDuration = TimeSpan.FromHours(8), HoursPerMonth = 10_000_000 };
+
     public PlanLimits Of(string plan) => plan switch
     {
+        CustomName => Custom,
         "builder" => Builder,
         "pro" => Pro,
         "scale" => Scale,

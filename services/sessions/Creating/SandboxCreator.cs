@@ -18,7 +18,7 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
     public async Task<SandboxRecord> CreateAsync(CallerIdentity caller, CreateRequest request)
     {
         using var span = SessionsTelemetry.Source.StartActivity("create");
-        var plan = await keys.PlanAsync(caller.OrganizationId);
+        var plan = request.Shape is null ? await keys.PlanAsync(caller.OrganizationId) : PlanOptions.CustomName;
         var limits = plans.Value.Of(plan);
         CreateValidator.Check(request, plan, limits);
         var id = Ids.New("sbx-");
@@ -79,7 +79,8 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
             Organization = organization,
             State = SandboxState.Queued,
             Runtime = request.HasRuntime ? request.Runtime : "bun",
-            Size = request.HasSize ? request.Size : "standard",
+            Size = request.Shape is not null ? SandboxRecord.CustomSize : request.HasSize ? request.Size : "standard",
+            Machine = request.Shape is null ? MachineSize.Standard : MachineSize.Of(MachineShapes.Check(request.Shape)),
             Isolation = request.Isolation,
             AskedRegion = request.Region,
             MaxDurationMs = request.HasMaxDurationMs ? request.MaxDurationMs : (long)limits.MaxDuration.TotalMilliseconds,

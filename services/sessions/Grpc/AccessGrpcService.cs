@@ -1,15 +1,16 @@
 using Corral.Hosting;
 using Corral.Sessions.Keys;
-using Corral.Sessions.Records;
+using Corral.Sessions.Lifecycle;
 using Corral.Sessions.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace Corral.Sessions.Grpc;
 
-internal sealed class AccessGrpcService(KeyStore keys, SandboxStore store) : AccessService.AccessServiceBase
+internal sealed class AccessGrpcService(KeyStore keys, ReadyWait ready) : AccessService.AccessServiceBase
 {
     private const int DigestLength = 32;
+    private const int MaxWaitMs = 30_000;
 
     public override async Task<AuthenticateResponse> Authenticate(AuthenticateRequest request, ServerCallContext context)
     {
@@ -26,7 +27,13 @@ internal sealed class AccessGrpcService(KeyStore keys, SandboxStore store) : Acc
     public override async Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context)
     {
         var caller = CallerIdentity.From(context);
-        var record = (Ids.IsValid(request.SandboxId, "sbx-") ? await store.FindAsync(caller.OrganizationId, request.SandboxId) : null)?.Record
+        if (request.WaitMs is < 0 or > MaxWaitMs)
+        {
+            throw RpcErrors.InvalidArgument("wait_ms", $"must be from 0 to {MaxWaitMs}");
+        }
+
+        var patience = TimeSpan.FromMilliseconds(request.WaitMs);
+        var record = (Ids.IsValid(request.SandboxId, "sbx-") ? await ready.FindAsync(caller.OrganizationId, request.SandboxId, patience, context.CancellationToken) : null)
             ?? throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox session not found");
         if (!record.TakesWork)
         {

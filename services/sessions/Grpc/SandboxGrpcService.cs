@@ -2,13 +2,14 @@ using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Sessions.Creating;
 using Corral.Sessions.Lifecycle;
+using Corral.Sessions.Listing;
 using Corral.Sessions.Records;
 using Grpc.Core;
 
 namespace Corral.Sessions.Grpc;
 
 internal sealed class SandboxGrpcService(
-    SandboxCreator creator, SandboxEnder ender, SandboxStore store, ChangeFeed changes, TimeProvider clock, IHostApplicationLifetime lifetime)
+    SandboxCreator creator, SandboxEnder ender, SandboxStore store, SandboxPages pages, ChangeFeed changes, TimeProvider clock, IHostApplicationLifetime lifetime)
     : SandboxService.SandboxServiceBase
 {
     private const long DefaultWaitMs = 60_000;
@@ -58,6 +59,13 @@ internal sealed class SandboxGrpcService(
 
     public override async Task<ListResponse> List(ListRequest request, ServerCallContext context)
     {
+        if (request.Page is { } page)
+        {
+            return request.HasLimit || request.Cursor.Length > 0
+                ? throw RpcErrors.InvalidArgument("page", "must not be given together with limit or cursor")
+                : await pages.ReadAsync(CallerIdentity.From(context).OrganizationId, page);
+        }
+
         var limit = request.HasLimit ? request.Limit : 100;
         if (limit is < 1 or > 1000)
         {

@@ -15,6 +15,7 @@ internal static class Sandboxes
             State = record.State,
             Runtime = record.Runtime,
             Size = record.Size,
+            Shape = record.Machine.ToPublic(),
             CreatedAt = record.CreatedAt.ToTimestamp(),
             StartedAt = record.StartedAt?.ToTimestamp(),
             EndedAt = record.EndedAt?.ToTimestamp(),

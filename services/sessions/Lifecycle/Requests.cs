@@ -8,9 +8,6 @@ namespace Corral.Sessions.Lifecycle;
 /// <summary>What is asked of scheduler and node for a record.</summary>
 internal static class Requests
 {
-    private const int CpuMillis = 2000;
-    private const long MemoryBytes = 4L << 30;
-    private const long DiskBytes = 10L << 30;
     private const int MaxProcesses = 512;
 
     public static ReserveRequest Reserve(SandboxRecord record)
@@ -20,7 +17,7 @@ internal static class Requests
             SandboxId = record.Id,
             Generation = record.Generation,
             OrganizationId = record.Organization,
-            Shape = new Shape { CpuMillis = CpuMillis, MemoryBytes = MemoryBytes, DiskBytes = DiskBytes },
+            Shape = record.Machine.ToShape(),
             Template = record.Runtime,
             Isolation = record.Isolation,
             Region = record.AskedRegion,
@@ -38,9 +35,9 @@ internal static class Requests
             OrganizationId = record.Organization,
             Template = record.Runtime,
             Isolation = record.Isolation,
-            CpuMillis = CpuMillis,
-            MemoryBytes = MemoryBytes,
-            DiskBytes = DiskBytes,
+            CpuMillis = record.Machine.CpuMillis,
+            MemoryBytes = record.Machine.MemoryBytes,
+            DiskBytes = record.Machine.DiskBytes,
             MaxProcesses = MaxProcesses,
             Policy = policy,
         };

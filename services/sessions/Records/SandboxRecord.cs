@@ -6,6 +6,8 @@ namespace Corral.Sessions.Records;
 /// <summary>The truth about one sandbox, as Redis holds it. Immutable: a change is a new record, written by compare and set.</summary>
 internal sealed record SandboxRecord
 {
+    public const string CustomSize = "custom";
+
     public required string Id { get; init; }
 
     public required string Organization { get; init; }
@@ -18,6 +20,9 @@ internal sealed record SandboxRecord
     public required string Runtime { get; init; }
 
     public required string Size { get; init; }
+
+    /// <summary>What the size means.</summary>
+    public MachineSize Machine { get; init; } = MachineSize.Standard;
 
     public string Isolation { get; init; } = "";
 
@@ -65,6 +70,10 @@ internal sealed record SandboxRecord
 
     /// <summary>Whether its node and the scheduler have been told of its end.</summary>
     public bool CleanedUp { get; init; }
+
+    /// <summary>Whether it counts against the limits of machines of the caller's own measure, and not against those of the organisation's plan.</summary>
+    [JsonIgnore]
+    public bool IsCustom => Size == CustomSize;
 
     [JsonIgnore]
     public bool IsOver => State is SandboxState.Ended or SandboxState.Failed;

@@ -79,6 +79,10 @@ internal sealed class SandboxStore(RedisConnection redis)
             return ([.. ids.Select(id => (string)id!)], await database.SortedSetLengthAsync(index));
         });
 
+    /// <summary>Ids of an organisation's sandboxes that are not over.</summary>
+    public Task<IReadOnlyList<string>> OpenAsync(string organization) => redis.RunAsync<IReadOnlyList<string>>(async database =>
+        [.. (await database.SetMembersAsync(OpenKey(organization))).Select(id => (string)id!)]);
+
     /// <summary>Calls back whenever some record changed, on whatever replica.</summary>
     public Task WatchAsync(Action<string> changed) => redis.SubscribeAsync("sandbox-changes", changed);
 
@@ -86,16 +90,17 @@ internal sealed class SandboxStore(RedisConnection redis)
         SandboxRecord record, long version, long metered, DateTimeOffset month, long concurrency, long hours, string requestId, string digest)
     {
         var tag = Tag(record.Organization);
+        var allowance = record.IsCustom ? tag + ":custom" : tag;
         RedisKey[] keys =
         [
-            RecordKey(record.Organization, record.Id), tag + ":live", tag + ":index", tag + ":events",
-            $"{tag}:ms:{month.UtcDateTime:yyyy-MM}", $"{tag}:req:{requestId}",
+            RecordKey(record.Organization, record.Id), allowance + ":live", tag + ":index", tag + ":events",
+            $"{allowance}:ms:{month.UtcDateTime:yyyy-MM}", $"{tag}:req:{requestId}", OpenKey(record.Organization),
         ];
         var result = await SaveScript.RunAsync(
             redis, keys,
             record.Id, version, JsonSerializer.SerializeToUtf8Bytes(record, RecordJson.Default.SandboxRecord), record.State.ToString(),
             Counts(record) ? 1 : 0, record.CreatedAt.ToUnixTimeMilliseconds(), metered, concurrency, hours, digest,
-            record is { IsOver: true, CleanedUp: true } ? (long)Kept.TotalSeconds : 0);
+            record is { IsOver: true, CleanedUp: true } ? (long)Kept.TotalSeconds : 0, record.IsOver ? 1 : 0);
         return (RedisResult[])result!;
     }
 
@@ -106,6 +111,8 @@ internal sealed class SandboxStore(RedisConnection redis)
         ?? throw new InvalidOperationException("A record is empty.");
 
     private static string Tag(string organization) => "{" + organization + "}";
+
+    private static string OpenKey(string organization) => Tag(organization) + ":open";
 
     private static string RecordKey(string organization, string id) => $"{Tag(organization)}:sbx:{id}";
 }
