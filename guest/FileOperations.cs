@@ -8,8 +8,6 @@ internal static unsafe class FileOperations
     private const int In = 0;
     private const int Out = 1;
     private const int MaxEntries = 10_000;
-    private const int PortionEntries = 100;
-    private const int PortionLength = 8 * 1024;
     private const uint NoReplace = 1;
     private const UnixFileMode NewDirectory =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
@@ -49,6 +47,24 @@ internal static unsafe class FileOperations
         }
     }
 
+    /// <summary>Makes a directory that is not there yet, in one that is.</summary>
+    public static void MakeOneDirectory(string path, UnixFileMode? mode)
+    {
+        fixed (byte* start = FilePath.Bytes(path))
+        {
+            if (Libc.mkdir(start, (uint)NewDirectory) != 0)
+            {
+                throw GuestFailure.Of(Libc.LastError);
+            }
+        }
+
+        File.SetUnixFileMode(path, mode ?? NewDirectory);
+    }
+
+    public static GuestEntry Describe(FilePath path, FileStatus status) => new(
+        path.Name, path.Shown, status.Type, status.Size, status.Mode, status.ModifiedMs, status.Type == "symlink" ? new FileInfo(path.Real).LinkTarget : null,
+        Owners.User(status.User), Owners.Group(status.Group));
+
     private static void Do(GuestRequest request, FilePath path)
     {
         switch (request.Op)
@@ -70,14 +86,23 @@ internal static unsafe class FileOperations
                 Answer(new GuestResult { Entries = [Describe(path)] });
                 break;
             case "mkdir":
-                MakeDirectory(path.Real);
-                Answer(new GuestResult());
+                Make(path.Real, request.Flag, (UnixFileMode?)(request.Mode & 0xFFF));
                 break;
             case "move":
                 Move(path.Real, FilePath.Of(request.Target).Real, request.Flag);
                 break;
             case "delete":
                 Delete(path.Real, request.Flag);
+                break;
+            case "find":
+                TreeWalk.Run(request, path, Out);
+                break;
+            case "copy":
+                FileCopy.Run(path.Real, FilePath.Of(request.Target).Real, request.Flag, request.Overwrite);
+                Answer(new GuestResult());
+                break;
+            case "permit":
+                Permit(path.Followed().Real, request);
                 break;
             case "watch":
                 FileWatch.Run(path, request.Flag, Out);
@@ -134,31 +159,55 @@ internal static unsafe class FileOperations
 
         var names = Directory.EnumerateFileSystemEntries(directory.Real).Take(MaxEntries + 1).Select(Path.GetFileName).ToList();
         var truncated = names.Count > MaxEntries;
-        var portion = new List<GuestEntry>();
+        var sender = new EntrySender(Out);
         foreach (var name in names.Take(MaxEntries).Order(StringComparer.Ordinal))
         {
             // Deleted meanwhile, if it is not there.
             if (FileStatus.TryOf(directory.Entry(name!).Real, follow: false) is { } status)
             {
-                portion.Add(Describe(directory.Entry(name!), status));
-            }
-
-            // A frame is small, and its text may be several times as long as the names.
-            if (portion.Count == PortionEntries || portion.Sum(e => e.Name.Length + e.Path.Length + (e.Target?.Length ?? 0)) > PortionLength)
-            {
-                Answer(new GuestResult { Entries = portion, Truncated = truncated });
-                portion = [];
+                sender.Add(Describe(directory.Entry(name!), status));
             }
         }
 
-        Answer(new GuestResult { Entries = portion, Truncated = truncated });
-        Frames.Write(Out, Frame.End, []);
+        sender.Finish(truncated);
     }
 
     private static GuestEntry Describe(FilePath path) => Describe(path, FileStatus.Of(path.Real, follow: false));
 
-    private static GuestEntry Describe(FilePath path, FileStatus status) => new(
-        path.Name, path.Shown, status.Type, status.Size, status.Mode, status.ModifiedMs, status.Type == "symlink" ? new FileInfo(path.Real).LinkTarget : null);
+    private static void Make(string path, bool exclusive, UnixFileMode? mode)
+    {
+        if (exclusive || (mode is not null && FileStatus.TryOf(path, follow: true) is null))
+        {
+            if (!exclusive)
+            {
+                MakeDirectory(Path.GetDirectoryName(path)!);
+            }
+
+            MakeOneDirectory(path, mode);
+        }
+        else
+        {
+            MakeDirectory(path);
+        }
+
+        Answer(new GuestResult());
+    }
+
+    // A change of owner takes some bits away: those that were asked for come after it.
+    private static void Permit(string path, GuestRequest request)
+    {
+        if (request.Owner is not null || request.Group is not null)
+        {
+            Owners.Change(path, request.Owner, request.Group);
+        }
+
+        if (request.Mode is { } mode)
+        {
+            File.SetUnixFileMode(path, (UnixFileMode)(mode & 0xFFF));
+        }
+
+        Answer(new GuestResult());
+    }
 
     private static void Move(string from, string to, bool overwrite)
     {

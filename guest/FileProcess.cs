@@ -4,7 +4,7 @@ using Corral.GuestLink;
 namespace Corral.Guest;
 
 /// <summary>
-/// Has a file operation done by a process of its own, as the sandbox's user, with the connection as its input and output: the kernel
+/// Has a file operation done by a process of its own, as the sandbox's user (its root where an owner is to change), with the connection as its input and output: the kernel
 /// itself refuses what that user may not reach, whatever links and dots a path holds.
 /// </summary>
 internal static unsafe class FileProcess
@@ -15,7 +15,7 @@ internal static unsafe class FileProcess
         {
             Command = [Environment.ProcessPath ?? "/proc/1/exe", "file-op", JsonSerializer.Serialize(request, GuestJson.Default.GuestRequest)],
             Environment = new Dictionary<string, string> { ["LANG"] = "C.UTF-8" },
-            Root = false,
+            Root = request is { Op: "permit", Root: true },
             Stdin = socket,
             Stdout = socket,
         };

@@ -1,7 +1,7 @@
 namespace Corral.Guest;
 
 /// <summary>What the kernel says of a path (statx(2)).</summary>
-internal readonly unsafe record struct FileStatus(string Type, int Mode, long Size, long ModifiedMs)
+internal readonly unsafe record struct FileStatus(string Type, int Mode, long Size, long ModifiedMs, uint User, uint Group)
 {
     private const int NoFollow = 0x100;
     private const uint BasicStats = 0x7ff;
@@ -29,7 +29,7 @@ internal readonly unsafe record struct FileStatus(string Type, int Mode, long Si
 
         var mode = *(ushort*)(raw + 28);
         var type = (mode & 0xF000) switch { 0x8000 => "file", 0x4000 => "directory", 0xA000 => "symlink", _ => "other" };
-        status = new FileStatus(type, mode & 0xFFF, type == "file" ? *(long*)(raw + 40) : 0, (*(long*)(raw + 112) * 1000) + (*(uint*)(raw + 120) / 1_000_000));
+        status = new FileStatus(type, mode & 0xFFF, type == "file" ? *(long*)(raw + 40) : 0, (*(long*)(raw + 112) * 1000) + (*(uint*)(raw + 120) / 1_000_000), *(uint*)(raw + 20), *(uint*)(raw + 24));
         return 0;
     }
 }

@@ -92,6 +92,12 @@ internal static unsafe class Libc
     public static extern int statx(int directory, byte* path, int flags, uint mask, byte* status);
 
     [DllImport("libc", SetLastError = true)]
+    public static extern int mkdir(byte* path, uint mode);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int chown(byte* path, uint user, uint group);
+
+    [DllImport("libc", SetLastError = true)]
     public static extern int renameat2(int fromDirectory, byte* from, int toDirectory, byte* to, uint flags);
 
     [DllImport("libc", SetLastError = true)]

@@ -5,7 +5,7 @@ namespace Corral.Guest;
 /// <summary>What the guest does at a request.</summary>
 internal static class Operations
 {
-    private static readonly string[] FileOps = ["read", "write", "list", "stat", "mkdir", "move", "delete", "watch"];
+    private static readonly string[] FileOps = ["read", "write", "list", "stat", "mkdir", "move", "delete", "watch", "find", "copy", "permit"];
 
     private static volatile Dictionary<string, string> _configured = [];
 

@@ -12,7 +12,7 @@ internal static class Requests
     /// <summary>What is wrong with it; null when nothing is.</summary>
     public static GuestError? Check(GuestRequest request)
     {
-        if (request.Command is null || request.Environment is null || request.Command.Contains(null!) || request.Environment.Values.Contains(null!))
+        if (request.Command is null || request.Environment is null || request.Exclude is null || request.Exclude.Contains(null!) || request.Command.Contains(null!) || request.Environment.Values.Contains(null!))
         {
             return new GuestError("other", "The request is not whole.");
         }

@@ -27,19 +27,21 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
         OpenAsync(new GuestRequest { Op = "write", Path = path, Mode = mode }, cancellationToken);
 
     /// <summary>What a directory holds, and whether there is more.</summary>
-    public async Task<(IReadOnlyList<GuestEntry> Entries, bool Truncated)> ListAsync(string path, CancellationToken cancellationToken)
-    {
-        await using var stream = await OpenAsync(new GuestRequest { Op = "list", Path = path }, cancellationToken);
-        var entries = new List<GuestEntry>();
-        var truncated = false;
-        while (await stream.ReadAsync(cancellationToken) is (Frame.Result, var payload) && GuestStream.Parse(payload) is { } result)
-        {
-            entries.AddRange(result.Entries);
-            truncated |= result.Truncated;
-        }
+    public Task<(IReadOnlyList<GuestEntry> Entries, bool Truncated)> ListAsync(string path, CancellationToken cancellationToken) =>
+        CollectAsync(new GuestRequest { Op = "list", Path = path }, cancellationToken);
 
-        return (entries, truncated);
-    }
+    /// <summary>What lies below a directory, and whether there is more. Patterns are those of <see cref="GlobPattern"/>.</summary>
+    public Task<(IReadOnlyList<GuestEntry> Entries, bool Truncated)> FindAsync(
+        string path, int depth, string? pattern, IReadOnlyList<string> exclude, CancellationToken cancellationToken) =>
+        CollectAsync(new GuestRequest { Op = "find", Path = path, Depth = depth, Pattern = pattern, Exclude = exclude }, cancellationToken);
+
+    /// <summary>Copies.</summary>
+    public Task<GuestResult> CopyAsync(string from, string to, bool recursive, bool overwrite, CancellationToken cancellationToken) =>
+        AskAsync(new GuestRequest { Op = "copy", Path = from, Target = to, Flag = recursive, Overwrite = overwrite }, cancellationToken);
+
+    /// <summary>Sets permission bits as the sandbox's user; with an owner or a group, all of it as its root.</summary>
+    public Task<GuestResult> PermitAsync(string path, int? mode, string? owner, string? group, CancellationToken cancellationToken) =>
+        AskAsync(new GuestRequest { Op = "permit", Path = path, Mode = mode, Owner = owner, Group = group, Root = owner is not null || group is not null }, cancellationToken);
 
     /// <summary>What a path is.</summary>
     public async Task<GuestEntry> StatAsync(string path, CancellationToken cancellationToken) =>
@@ -47,8 +49,9 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
             ? entry
             : throw new GuestException("lost", "The guest broke the protocol.");
 
-    /// <summary>Makes a directory and those above it.</summary>
-    public Task<GuestResult> MkdirAsync(string path, CancellationToken cancellationToken) => AskAsync(new GuestRequest { Op = "mkdir", Path = path }, cancellationToken);
+    /// <summary>Makes a directory and those above it; exclusively, this one alone, which must not be there.</summary>
+    public Task<GuestResult> MkdirAsync(string path, bool exclusive, int? mode, CancellationToken cancellationToken) =>
+        AskAsync(new GuestRequest { Op = "mkdir", Path = path, Flag = exclusive, Mode = mode }, cancellationToken);
 
     /// <summary>Renames.</summary>
     public Task<GuestResult> MoveAsync(string from, string to, bool overwrite, CancellationToken cancellationToken) =>
@@ -78,6 +81,20 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
     }
 
     private Task<GuestStream> OpenAsync(GuestRequest request, CancellationToken cancellationToken) => GuestStream.OpenAsync(dial, token, request, cancellationToken);
+
+    private async Task<(IReadOnlyList<GuestEntry> Entries, bool Truncated)> CollectAsync(GuestRequest request, CancellationToken cancellationToken)
+    {
+        await using var stream = await OpenAsync(request, cancellationToken);
+        var entries = new List<GuestEntry>();
+        var truncated = false;
+        while (await stream.ReadAsync(cancellationToken) is (Frame.Result, var payload) && GuestStream.Parse(payload) is { } result)
+        {
+            entries.AddRange(result.Entries);
+            truncated |= result.Truncated;
+        }
+
+        return (entries, truncated);
+    }
 
     private async Task<GuestResult> AskAsync(GuestRequest request, CancellationToken cancellationToken)
     {

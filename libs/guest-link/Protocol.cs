@@ -37,7 +37,7 @@ public static class Frame
 /// <summary>The one request of a connection.</summary>
 public sealed record GuestRequest
 {
-    /// <summary>ping, configure, exec, usage, trust; read, write, list, stat, mkdir, move, delete, watch.</summary>
+    /// <summary>ping, configure, exec, usage, trust; read, write, list, stat, mkdir, move, delete, watch, find, copy, permit.</summary>
     public required string Op { get; init; }
 
     public string? Path { get; init; }
@@ -51,6 +51,24 @@ public sealed record GuestRequest
     public long Length { get; init; }
 
     public int? Mode { get; init; }
+
+    /// <summary>Of a copy: what is there is replaced.</summary>
+    public bool Overwrite { get; init; }
+
+    /// <summary>Of find: how deep to go, 0 for without end.</summary>
+    public int Depth { get; init; }
+
+    /// <summary>Of find: what is told.</summary>
+    public string? Pattern { get; init; }
+
+    /// <summary>Of find: what is left out.</summary>
+    public IReadOnlyList<string> Exclude { get; init; } = [];
+
+    /// <summary>Of permit: a user's name or number.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>Of permit: a group's name or number.</summary>
+    public string? Group { get; init; }
 
     /// <summary>A program and its arguments; or, with <see cref="Shell"/>, one shell line.</summary>
     public IReadOnlyList<string> Command { get; init; } = [];
@@ -104,7 +122,10 @@ public sealed record GuestError(string Code, string Message);
 /// <param name="Mode">Permission bits.</param>
 /// <param name="ModifiedMs">Epoch milliseconds.</param>
 /// <param name="Target">Where a link points to.</param>
-public sealed record GuestEntry(string Name, string Path, string Type, long Size, int Mode, long ModifiedMs, string? Target);
+/// <param name="Owner">The owner's name, or number.</param>
+/// <param name="Group">The group's name, or number.</param>
+public sealed record GuestEntry(
+    string Name, string Path, string Type, long Size, int Mode, long ModifiedMs, string? Target, string? Owner = null, string? Group = null);
 
 /// <summary>A path that changed.</summary>
 /// <param name="Path">Absolute.</param>

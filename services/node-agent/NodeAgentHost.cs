@@ -1,5 +1,6 @@
 using Corral.Hosting;
 using Corral.NodeAgent.Commands;
+using Corral.NodeAgent.Files;
 using Corral.NodeAgent.Grpc;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Host.Cgroups;
@@ -98,6 +99,7 @@ internal static class NodeAgentHost
         services.AddSingleton<Recovery>();
         services.AddSingleton<UsageReader>();
         services.AddSingleton<CommandRunner>();
+        services.AddSingleton<Grep>();
         services.AddSingleton<CodeRunner>();
         services.AddSingleton<WarmPool>();
         services.AddHostedService<NodeStart>();

@@ -2,6 +2,7 @@ using System.Text;
 using Corral.Api.V1;
 using Corral.GuestLink;
 using Corral.Hosting;
+using Corral.NodeAgent.Files;
 using Corral.NodeAgent.Sandboxes;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
@@ -10,7 +11,7 @@ using Grpc.Core;
 namespace Corral.NodeAgent.Grpc;
 
 /// <summary>Files in the sandboxes of this node, for the gateway. Everything happens inside, by the guest.</summary>
-internal sealed class FileGrpcService(SandboxTable table, FileWatches watches) : FileService.FileServiceBase
+internal sealed partial class FileGrpcService(SandboxTable table, FileWatches watches, Grep grep) : FileService.FileServiceBase
 {
     private const int MaxWhole = 32 << 20;
     private const int MaxPath = 4096;
@@ -98,7 +99,8 @@ internal sealed class FileGrpcService(SandboxTable table, FileWatches watches) :
 
     public override Task<MkdirResponse> Mkdir(MkdirRequest request, ServerCallContext context) => GuestErrors.TellAsync(async () =>
     {
-        await BoxOf(request.SandboxId, request.Path, context).Guest.MkdirAsync(request.Path, context.CancellationToken);
+        var mode = ParseMode(request.HasMode ? request.Mode : "");
+        await BoxOf(request.SandboxId, request.Path, context).Guest.MkdirAsync(request.Path, request.Exclusive, mode, context.CancellationToken);
         return new MkdirResponse { Ok = true, Path = request.Path };
     });
 
@@ -180,6 +182,8 @@ internal sealed class FileGrpcService(SandboxTable table, FileWatches watches) :
             Size = entry.Size,
             Mode = Convert.ToString(entry.Mode & 0xFFF, 8).PadLeft(4, '0'),
             ModifiedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(entry.ModifiedMs)),
+            Owner = entry.Owner ?? "",
+            Group = entry.Group ?? "",
         };
         if (entry.Target is { } target) told.Target = target;
         return told;

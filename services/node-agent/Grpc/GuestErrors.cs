@@ -16,6 +16,8 @@ internal static class GuestErrors
         "not_empty" => RpcErrors.FailedPrecondition("NOT_EMPTY", failure.Message),
         "permission_denied" => RpcErrors.PermissionDenied("FILE_PERMISSION_DENIED", failure.Message),
         "invalid_path" => RpcErrors.InvalidArgument("path", failure.Message),
+        "unknown_owner" => RpcErrors.InvalidArgument("owner", failure.Message),
+        "unknown_group" => RpcErrors.InvalidArgument("group", failure.Message),
         "no_space" => RpcErrors.ResourceExhausted("NO_SPACE", failure.Message),
         "too_long" => RpcErrors.InvalidArgument("command", failure.Message),
         "too_many" => RpcErrors.FailedPrecondition("TOO_MANY_DIRECTORIES", failure.Message),
