@@ -2,14 +2,13 @@ using Corral.Api.V1;
 using Corral.GuestLink;
 using Corral.Hosting;
 using Corral.NodeAgent.Files;
-using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
 using Grpc.Core;
 using Xunit;
 
 namespace Corral.NodeAgent.Tests;
 
-/// <summary>Whole trees in real sandboxes, and machines of the caller's own measure.</summary>
+/// <summary>Whole trees in real sandboxes.</summary>
 public sealed class TreeTests(SharedNode shared)
 {
     [Theory]
@@ -25,7 +24,8 @@ public sealed class TreeTests(SharedNode shared)
             Assert.Equal(["/workspace/t/link", "/workspace/t/node_modules", "/workspace/t/src", "/workspace/t/z.txt"], await FindAsync(box, 1, null));
             Assert.Equal(["/workspace/t/src/a.py", "/workspace/t/src/deep/b.py"], await FindAsync(box, 0, "**/*.py", "**/node_modules/**"));
             var file = (await box.Guest.FindAsync("t", 1, "z.txt", [], CancellationToken.None)).Entries.Single();
-            Assert.Equal(("user", "user", "file"), (file.Owner, file.Group, file.Type));
+            // The test's template has no name for the user.
+            Assert.Equal(("1000", "1000", "file"), (file.Owner, file.Group, file.Type));
         });
     }
 
@@ -61,7 +61,7 @@ public sealed class TreeTests(SharedNode shared)
         {
             await node.UserShAsync(box, "touch p");
             await box.Guest.PermitAsync("p", 0x1C0 /* 0700 */, null, null, CancellationToken.None);
-            Assert.Equal("700 user user", await node.UserShAsync(box, "stat -c '%a %U %G' p"));
+            Assert.Equal("700 1000 1000", await node.UserShAsync(box, "stat -c '%a %u %g' p"));
             await box.Guest.PermitAsync("p", 0x1A4 /* 0644 */, "root", "0", CancellationToken.None);
             Assert.Equal("644 root root", await node.UserShAsync(box, "stat -c '%a %U %G' p"));
             Assert.Equal("permission_denied", await CodeAsync(() => box.Guest.PermitAsync("/etc/passwd", 0x1FF, null, null, CancellationToken.None)));
@@ -114,25 +114,6 @@ public sealed class TreeTests(SharedNode shared)
             Assert.True(found.Truncated);
             Assert.InRange(found.Matches.Count, 1000, 10_000);
         });
-    }
-
-    [Theory]
-    [InlineData("runc")]
-    [InlineData("runsc")]
-    public async Task Memory_OfItsOwnMeasure_IsAllThereIs(string isolation)
-    {
-        var node = await shared.GetAsync(isolation);
-        var order = node.Order(isolation, new BoxLimits(1, 512L << 20, 2L << 30, 512));
-        var box = await node.RunAsync(order);
-        try
-        {
-            Assert.Equal("fine", await node.UserShAsync(box, "head -c 200M /dev/zero | tail -c 200M > /dev/null && echo fine"));
-            Assert.NotEqual("fine", await node.UserShAsync(box, "head -c 1G /dev/zero | tail -c 1G > /dev/null && echo fine"));
-        }
-        finally
-        {
-            await node.Table.EndAsync(order.SandboxId, 1, CancellationToken.None);
-        }
     }
 
     private static async Task<IEnumerable<string>> FindAsync(Box box, int depth, string? pattern, params string[] exclude) =>
