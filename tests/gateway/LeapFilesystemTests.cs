@@ -11,8 +11,6 @@ namespace Corral.Gateway.Tests;
 /// <summary>Files in the leap dialect.</summary>
 public sealed class LeapFilesystemTests : IClassFixture<LeapGateway>
 {
-    private const string Root = $"/v1/sandbox/{LeapUpstreams.SandboxId}/filesystem/";
-
     private readonly LeapGateway _gateway;
 
     public LeapFilesystemTests(LeapGateway gateway)
@@ -20,6 +18,8 @@ public sealed class LeapFilesystemTests : IClassFixture<LeapGateway>
         _gateway = gateway;
         _gateway.Upstreams.Reset();
     }
+
+    private string Root => $"/v1/sandbox/{_gateway.Upstreams.SandboxId}/filesystem/";
 
     [Fact]
     public async Task Ls_TellsFiles()
@@ -31,7 +31,7 @@ public sealed class LeapFilesystemTests : IClassFixture<LeapGateway>
         Assert.Equal(
             (HttpStatusCode.OK, """{"items":[{"name":"d","path":"/workspace/d","is_dir":true,"size":5,"mode":"644","mtime":1772368215,"owner":"user","group":"user","is_symlink":false},{"name":"l","path":"/workspace/l","is_dir":false,"size":5,"mode":"644","mtime":1772368215,"owner":"user","group":"user","is_symlink":true,"link_target":"a"}]}"""),
             await _gateway.PostAsync(Root + "ls", """{"path":"/workspace","exclude":["*.log"]}"""));
-        Assert.Equal(new FindRequest { SandboxId = LeapUpstreams.SandboxId, Path = "/workspace", MaxDepth = 1, Exclude = { "*.log" } }, _gateway.Upstreams.Asked);
+        Assert.Equal(new FindRequest { SandboxId = _gateway.Upstreams.SandboxId, Path = "/workspace", MaxDepth = 1, Exclude = { "*.log" } }, _gateway.Upstreams.Asked);
     }
 
     [Fact]
@@ -193,6 +193,6 @@ public sealed class LeapFilesystemTests : IClassFixture<LeapGateway>
         _gateway.Upstreams.Files["/f"] = [];
         await _gateway.PostAsync(Root + "stat", """{"path":"/f","sandbox_id":"sbx-other"}""");
 
-        Assert.Equal(LeapUpstreams.SandboxId, Assert.IsType<StatRequest>(_gateway.Upstreams.Asked).SandboxId);
+        Assert.Equal(_gateway.Upstreams.SandboxId, Assert.IsType<StatRequest>(_gateway.Upstreams.Asked).SandboxId);
     }
 }

@@ -28,7 +28,7 @@ public sealed class LeapSandboxTests : IClassFixture<LeapGateway>
 
         Assert.Equal(HttpStatusCode.Created, status);
         Assert.Equal(
-            """{"id":"sbx-abcdefghijklmnopqrstuvwxyz","template_id":"base","vcpu":2,"memory":1024,"memory_mib":1024,"disk":10240,"disk_mib":10240,"timeout":610,"timeout_min":11,"state":"starting","auto_pause":false,"created_at":"2026-03-01T12:30:15.250Z"}""",
+            $$"""{"id":"{{_gateway.Upstreams.SandboxId}}","template_id":"base","vcpu":2,"memory":1024,"memory_mib":1024,"disk":10240,"disk_mib":10240,"timeout":610,"timeout_min":11,"state":"starting","auto_pause":false,"created_at":"2026-03-01T12:30:15.250Z"}""",
             body);
     }
 
@@ -131,7 +131,7 @@ public sealed class LeapSandboxTests : IClassFixture<LeapGateway>
     public async Task Get_TellsTheStateInTheDialectsWords(SandboxState state, string told)
     {
         _gateway.Upstreams.Sandbox.State = state;
-        foreach (var path in new[] { $"/v1/sandbox/{LeapUpstreams.SandboxId}", $"/v1/sandbox/{LeapUpstreams.SandboxId}/" })
+        foreach (var path in new[] { $"/v1/sandbox/{_gateway.Upstreams.SandboxId}", $"/v1/sandbox/{_gateway.Upstreams.SandboxId}/" })
         {
             var (status, body) = await _gateway.SendAsync(new HttpRequestMessage(HttpMethod.Get, path));
             Assert.Equal(HttpStatusCode.OK, status);
@@ -149,8 +149,8 @@ public sealed class LeapSandboxTests : IClassFixture<LeapGateway>
     {
         Assert.Equal(
             (HttpStatusCode.NoContent, ""),
-            await _gateway.SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"/v1/sandbox/{LeapUpstreams.SandboxId}{end}")));
-        Assert.Equal(LeapUpstreams.SandboxId, Assert.IsType<EndRequest>(_gateway.Upstreams.Asked).SandboxId);
+            await _gateway.SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"/v1/sandbox/{_gateway.Upstreams.SandboxId}{end}")));
+        Assert.Equal(_gateway.Upstreams.SandboxId, Assert.IsType<EndRequest>(_gateway.Upstreams.Asked).SandboxId);
     }
 
     [Fact]
@@ -206,7 +206,7 @@ public sealed class LeapSandboxTests : IClassFixture<LeapGateway>
     public async Task Execute_AnswersOldAndNewFields()
     {
         _gateway.Upstreams.Ran = new RunResponse { ExitCode = 3, Stdout = ByteString.CopyFromUtf8("out\n"), Stderr = ByteString.CopyFromUtf8("err\n") };
-        var (status, body) = await _gateway.PostAsync($"/v1/sandbox/{LeapUpstreams.SandboxId}/process/execute", """{"command":"ls","cwd":"/tmp","envs":{"A":"b"},"timeout":5}""");
+        var (status, body) = await _gateway.PostAsync($"/v1/sandbox/{_gateway.Upstreams.SandboxId}/process/execute", """{"command":"ls","cwd":"/tmp","envs":{"A":"b"},"timeout":5}""");
 
         Assert.Equal((HttpStatusCode.OK, """{"exit_code":3,"stdout":"out\n","stderr":"err\n","result":"out\nerr\n"}"""), (status, body));
         var asked = Assert.IsType<RunRequest>(_gateway.Upstreams.Asked);
@@ -219,7 +219,7 @@ public sealed class LeapSandboxTests : IClassFixture<LeapGateway>
     [InlineData("""{"command":"ls","timeout":30000000}""", 28_800_000)]
     public async Task Execute_TimeIsHalfAMinuteAndAtMostALife(string body, long milliseconds)
     {
-        await _gateway.PostAsync($"/v1/sandbox/{LeapUpstreams.SandboxId}/process/execute", body);
+        await _gateway.PostAsync($"/v1/sandbox/{_gateway.Upstreams.SandboxId}/process/execute", body);
 
         Assert.Equal(milliseconds, Assert.IsType<RunRequest>(_gateway.Upstreams.Asked).TimeoutMs);
     }
@@ -229,7 +229,7 @@ public sealed class LeapSandboxTests : IClassFixture<LeapGateway>
     [InlineData("workdir", """{"workdir":"/workspace"}""")]
     public async Task System_TellsDirectories(string call, string answer)
     {
-        Assert.Equal((HttpStatusCode.OK, answer), await _gateway.SendAsync(new HttpRequestMessage(HttpMethod.Get, $"/v1/sandbox/{LeapUpstreams.SandboxId}/system/{call}")));
+        Assert.Equal((HttpStatusCode.OK, answer), await _gateway.SendAsync(new HttpRequestMessage(HttpMethod.Get, $"/v1/sandbox/{_gateway.Upstreams.SandboxId}/system/{call}")));
         var (status, _) = await _gateway.SendAsync(new HttpRequestMessage(HttpMethod.Get, $"/v1/sandbox/sbx-unknown/system/{call}"));
         Assert.Equal(HttpStatusCode.NotFound, status);
     }
@@ -248,14 +248,14 @@ public sealed class LeapSandboxTests : IClassFixture<LeapGateway>
             http.DefaultRequestHeaders.TryAddWithoutValidation("authorization", "Bearer of-the-application-itself");
         }
 
-        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync($"/v1/sandbox/{LeapUpstreams.SandboxId}")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync($"/v1/sandbox/{_gateway.Upstreams.SandboxId}")).StatusCode);
     }
 
     [Fact]
     public async Task Key_Wrong_Is401InTheDialectsShape()
     {
         using var http = new HttpClient { BaseAddress = _gateway.Http.BaseAddress };
-        var answer = await http.GetAsync($"/v1/sandbox/{LeapUpstreams.SandboxId}");
+        var answer = await http.GetAsync($"/v1/sandbox/{_gateway.Upstreams.SandboxId}");
 
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.Equal("""{"message":"Invalid or missing API key"}""", await answer.Content.ReadAsStringAsync());

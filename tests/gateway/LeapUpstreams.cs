@@ -11,8 +11,10 @@ namespace Corral.Gateway.Tests;
 public sealed class LeapUpstreams
 {
     public const string Key = "br_live_test";
-    public const string SandboxId = "sbx-abcdefghijklmnopqrstuvwxyz";
     public static readonly DateTimeOffset CreatedAt = new(2026, 3, 1, 12, 30, 15, 250, TimeSpan.Zero);
+
+    /// <summary>Another one for each test: the gateway remembers for a moment where a sandbox is.</summary>
+    public string SandboxId { get; private set; } = "";
 
     public IMessage? Asked { get; set; }
 
@@ -33,6 +35,7 @@ public sealed class LeapUpstreams
     {
         (Asked, Located, Failure, Ran, Found) = (null, null, null, new RunResponse(), new FindResponse());
         Files.Clear();
+        SandboxId = Ids.New("sbx-");
         Sandbox = new Sandbox
         {
             SandboxId = SandboxId,
@@ -63,7 +66,7 @@ internal sealed class AccessUpstream(LeapUpstreams upstreams, string address) : 
     public override Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context)
     {
         upstreams.Located = request;
-        return request.SandboxId == LeapUpstreams.SandboxId
+        return request.SandboxId == upstreams.SandboxId
             ? Task.FromResult(new LocateResponse { NodeAddress = address })
             : throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox session not found");
     }
