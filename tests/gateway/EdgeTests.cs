@@ -188,7 +188,7 @@ public sealed class EdgeTests(HostedGateway gateway)
         var text = await gateway.Client.GetStringAsync("/openapi.json");
         var document = JsonNode.Parse(text)!;
 
-        foreach (var route in new RouteTable().All)
+        foreach (var route in new RouteTable().All.Where(r => !r.IsAlias))
         {
             var operation = document["paths"]![route.Path]?[route.Verb.ToLowerInvariant()];
             Assert.True(operation is not null, $"{route.Verb} {route.Path}");

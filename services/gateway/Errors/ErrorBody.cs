@@ -1,6 +1,6 @@
-using Route = Corral.Gateway.Routing.Route;
 using System.Globalization;
 using System.Text.Json;
+using Corral.Gateway.Leap;
 
 namespace Corral.Gateway.Errors;
 
@@ -9,7 +9,7 @@ internal static class ErrorBody
 {
     private static readonly string[] LeapPrefixes = ["/v1/sandbox/", "/v1/snapshot", "/v1/template"];
 
-    public static async Task WriteAsync(HttpContext context, ApiError error, Route? route = null)
+    public static async Task WriteAsync(HttpContext context, ApiError error)
     {
         context.Response.StatusCode = error.Status;
         context.Response.ContentType = "application/json";
@@ -18,23 +18,25 @@ internal static class ErrorBody
             context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(retry.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
-        await context.Response.Body.WriteAsync(Render(context.Request.Path, error, route), context.RequestAborted);
+        await context.Response.Body.WriteAsync(Render(context.Request.Path, error, LeapList.IsAsked(context.Request)), context.RequestAborted);
     }
 
-    public static byte[] Render(PathString path, ApiError error, Route? route = null)
+    /// <param name="path">Tells the dialect.</param>
+    /// <param name="error">What is told.</param>
+    /// <param name="inBoth">Whether it is told in the other dialect, too.</param>
+    public static byte[] Render(PathString path, ApiError error, bool inBoth = false)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            // The list is both dialects': so are its errors.
             var leap = IsLeap(path);
             if (!leap)
             {
-                WriteBoxes(json, error, route?.IsLeap == true);
+                WriteBoxes(json, error);
             }
 
-            if (leap || route?.IsLeap == true)
+            if (leap || inBoth)
             {
                 WriteLeap(json, error);
             }
@@ -48,9 +50,9 @@ internal static class ErrorBody
     private static bool IsLeap(PathString path) =>
         path == "/v1/sandbox" || Array.Exists(LeapPrefixes, prefix => path.Value!.StartsWith(prefix, StringComparison.Ordinal));
 
-    private static void WriteBoxes(Utf8JsonWriter json, ApiError error, bool shared)
+    private static void WriteBoxes(Utf8JsonWriter json, ApiError error)
     {
-        json.WriteString("error", shared && error.Fields is [var first, ..] ? $"Invalid {first.Field}: {first.Description}" : error.Message);
+        json.WriteString("error", error.Message);
         if (error.Code is not null)
         {
             json.WriteString("code", error.Code);
@@ -76,7 +78,7 @@ internal static class ErrorBody
 
     private static void WriteLeap(Utf8JsonWriter json, ApiError error)
     {
-        json.WriteString("message", error.Message);
+        json.WriteString("message", error.Fields is { Count: > 0 } ? "Invalid request" : error.Message);
         if (error.Fields is { Count: > 0 } fields)
         {
             json.WriteStartArray("errors");

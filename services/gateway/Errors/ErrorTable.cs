@@ -39,7 +39,7 @@ internal static class ErrorTable
 
         var retry = status == StatusCodes.Status503ServiceUnavailable ? error.RetryAfter ?? DefaultRetry : error.RetryAfter;
         var fields = leap ? error.Violations.Select(v => v with { Field = MessageShape.Of(request!).JsonPath(v.Field) }).ToList() : error.Violations;
-        return new ApiError(status, MessageOf(error, request, leap), CodeOf(error), error.Metadata, retry, fields);
+        return new ApiError(status, MessageOf(error, request), CodeOf(error), error.Metadata, retry, fields);
     }
 
     /// <summary>What may be told of an error. One without a reason was not made by us, but by a library that speaks of sockets and paths.</summary>
@@ -76,13 +76,8 @@ internal static class ErrorTable
         _ => StatusCodes.Status500InternalServerError,
     };
 
-    private static string MessageOf(RpcErrorInfo error, MessageDescriptor? request, bool leap)
+    private static string MessageOf(RpcErrorInfo error, MessageDescriptor? request)
     {
-        if (leap && error.Violations.Count > 0)
-        {
-            return "Invalid request";
-        }
-
         if (error is not { Reason: "INVALID_ARGUMENT", Violations: [var first, ..] })
         {
             return Tell(error);

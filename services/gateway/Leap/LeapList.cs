@@ -10,6 +10,11 @@ internal static class LeapList
     private const int DefaultSize = 20;
     private const int MaxSize = 100;
 
+    private static readonly string[] Names = ["page", "page-size", "state", "sort", "order-by"];
+
+    /// <summary>Whether a request speaks to the list in the leap dialect.</summary>
+    public static bool IsAsked(HttpRequest request) => request.Path == "/v1/sandboxes" && Array.Exists(Names, request.Query.ContainsKey);
+
     public static ListRequest ToNative(ListSandboxesRequest request)
     {
         var problems = new Problems();
@@ -31,7 +36,7 @@ internal static class LeapList
             problems.Add("cursor", "must not be given together with page, page-size, state, sort or order-by");
         }
 
-        problems.Check();
+        problems.CheckFirst();
         return list;
     }
 

@@ -46,6 +46,15 @@ internal sealed class Problems
         return value;
     }
 
+    /// <summary>Refuses the request in the other dialect's words, which tell of the first problem.</summary>
+    public void CheckFirst()
+    {
+        if (_found is [var first, ..])
+        {
+            throw new RequestException($"Invalid {first.Field}: {first.Description}", fields: _found);
+        }
+    }
+
     /// <summary>Refuses the request when something was found.</summary>
     public void Check()
     {

@@ -34,7 +34,7 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
             // 2
             if (await authenticator.AuthenticateAsync(context.Request.Headers, context.TraceIdentifier) is not { } caller)
             {
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status401Unauthorized, "Invalid or missing API key"), route);
+                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status401Unauthorized, "Invalid or missing API key"));
                 return;
             }
 
@@ -42,7 +42,7 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
             if (!caller.May(route.Call.Scope))
             {
                 var facts = new Dictionary<string, string> { ["requiredScope"] = route.Call.Scope };
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Insufficient permissions", "PERMISSION_DENIED", facts), route);
+                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Insufficient permissions", "PERMISSION_DENIED", facts));
                 return;
             }
 
@@ -50,7 +50,7 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
             var request = await RequestReader.ReadAsync(context, route);
 
             // 5, 6
-            if (route.IsLeap)
+            if (route.IsOurs)
             {
                 await AnswerWriter.WriteAsync(context, route, await leap.AnswerAsync(route, caller, request, context.RequestAborted));
             }
@@ -67,15 +67,15 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
         }
         catch (RequestException exception)
         {
-            await ErrorBody.WriteAsync(context, new ApiError(exception.Status, exception.Message, Fields: exception.Fields), route);
+            await ErrorBody.WriteAsync(context, new ApiError(exception.Status, exception.Message, Fields: exception.Fields));
         }
         catch (BadHttpRequestException exception)
         {
-            await ErrorBody.WriteAsync(context, new ApiError(exception.StatusCode, "The request could not be read"), route);
+            await ErrorBody.WriteAsync(context, new ApiError(exception.StatusCode, "The request could not be read"));
         }
         catch (RpcException exception)
         {
-            await FailAsync(context, route, ErrorTable.From(exception, route?.Descriptor.InputType), exception);
+            await FailAsync(context, ErrorTable.From(exception, route?.Descriptor.InputType), exception);
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -84,11 +84,11 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
         catch (Exception exception) when (!context.Response.HasStarted)
         {
             LogFault(exception, route?.Descriptor.FullName ?? "");
-            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status500InternalServerError, "Internal server error"), route);
+            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status500InternalServerError, "Internal server error"));
         }
     }
 
-    private async Task FailAsync(HttpContext context, Route? route, ApiError error, RpcException exception)
+    private async Task FailAsync(HttpContext context, ApiError error, RpcException exception)
     {
         if (error.Status == StatusCodes.Status500InternalServerError)
         {
@@ -97,7 +97,7 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
 
         if (!context.RequestAborted.IsCancellationRequested)
         {
-            await ErrorBody.WriteAsync(context, error, route);
+            await ErrorBody.WriteAsync(context, error);
         }
     }
 

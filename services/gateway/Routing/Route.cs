@@ -1,6 +1,7 @@
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 using Corral.Dialect.V1;
 using Corral.Gateway.Transcoding;
+using Corral.Leap.V1;
 using Google.Api;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -30,6 +31,7 @@ internal sealed class Route
         HasBody = rule.Body == "*";
         ResponseField = rule.ResponseBody.Length > 0 ? method.OutputType.FindFieldByName(rule.ResponseBody) : null;
         IsLeap = MessageShape.IsLeap(method.File);
+        IsOurs = method.File.Package == SharedListService.Descriptor.File.Package;
         IsSandboxScoped = method.InputType.FindFieldByNumber(1) is { Name: "sandbox_id" };
         RunsOnNode = IsOnNode(method.Service);
         Method = new Method<byte[], byte[]>(
@@ -51,8 +53,11 @@ internal sealed class Route
 
     public FieldDescriptor? ResponseField { get; }
 
-    /// <summary>Whether the call belongs to the leap dialect: the gateway then answers it itself, out of native calls.</summary>
+    /// <summary>Whether the call belongs to the leap dialect; otherwise it is boxes'.</summary>
     public bool IsLeap { get; }
+
+    /// <summary>Whether the gateway answers the call itself, out of native calls.</summary>
+    public bool IsOurs { get; }
 
     public bool IsSandboxScoped { get; }
 

@@ -17,8 +17,9 @@ internal sealed class RouteTable
             NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor,
         ];
 
-    /// <summary>What clients may call in JSON only: the leap dialect's calls, which the gateway answers out of those services.</summary>
-    public static readonly IReadOnlyList<ServiceDescriptor> LeapServices = [LeapSandboxService.Descriptor, LeapFilesystemService.Descriptor];
+    /// <summary>What clients may call in JSON only: the leap dialect's calls and the list, which the gateway answers itself out of those services.</summary>
+    public static readonly IReadOnlyList<ServiceDescriptor> LeapServices =
+        [LeapSandboxService.Descriptor, LeapFilesystemService.Descriptor, SharedListService.Descriptor];
 
     private readonly PathTree _paths = new();
 
