@@ -27,7 +27,13 @@ public sealed class ReaderTests
         Assert.Equal(
             new CreateRequest
             {
-                Runtime = "python", Size = "standard", Env = { ["A"] = "1", ["ü"] = "€" }, Ephemeral = false, MaxDurationMs = 60_000, Region = "iad", Isolation = "runc",
+                Runtime = "python",
+                Size = "standard",
+                Env = { ["A"] = "1", ["ü"] = "€" },
+                Ephemeral = false,
+                MaxDurationMs = 60_000,
+                Region = "iad",
+                Isolation = "runc",
                 Capabilities = new Capabilities
                 {
                     Opencode = new AgentCapability { Enabled = true, DefaultAgent = "build", AllowPromptApi = true },

@@ -15,7 +15,13 @@ public sealed class WriterTests
         """,
         Json.Write(new Sandbox
         {
-            SandboxId = "sbx-a", State = SandboxState.Queued, Runtime = "bun", Size = "standard", MaxDurationMs = 300_000, Ephemeral = true, EnvNames = { "A" },
+            SandboxId = "sbx-a",
+            State = SandboxState.Queued,
+            Runtime = "bun",
+            Size = "standard",
+            MaxDurationMs = 300_000,
+            Ephemeral = true,
+            EnvNames = { "A" },
             CreatedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(1_772_078_705_353)),
         }));
 
@@ -58,7 +64,9 @@ public sealed class WriterTests
     {
         var runtime = new GetRuntimeResponse
         {
-            SandboxId = "sbx-a", State = SandboxState.Active, Ports = { 80, 8080 },
+            SandboxId = "sbx-a",
+            State = SandboxState.Active,
+            Ports = { 80, 8080 },
             Resources = new Resources { Cpu = new Cpu { UsedMs = 5, Limit = 1.5 }, Disk = new Disk() },
         };
 

@@ -141,7 +141,13 @@ public sealed class CrashTests : SessionsTest
     {
         var record = new SandboxRecord
         {
-            Id = "sbx-a", Organization = "org", State = SandboxState.Queued, Runtime = "bun", Size = "standard", MaxDurationMs = 60_000, CreatedAt = Clock.Now,
+            Id = "sbx-a",
+            Organization = "org",
+            State = SandboxState.Queued,
+            Runtime = "bun",
+            Size = "standard",
+            MaxDurationMs = 60_000,
+            CreatedAt = Clock.Now,
         };
         await One.Store.ClaimIdAsync("sbx-a", "org");
         await One.Due.AnnounceAsync("org", "sbx-a", 1);

@@ -150,6 +150,11 @@ public sealed class ReconcilerTests : SessionsTest
     private Task<bool> ObserveAsync(string id, long generation, Observed observed, string reason = "", int commands = 0) =>
         One.Reconciler.ObserveAsync("a", new SandboxObservation
         {
-            SandboxId = id, Generation = generation, Observed = observed, Reason = reason, RunningCommands = commands, PolicyVersion = 1,
+            SandboxId = id,
+            Generation = generation,
+            Observed = observed,
+            Reason = reason,
+            RunningCommands = commands,
+            PolicyVersion = 1,
         });
 }

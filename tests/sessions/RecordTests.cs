@@ -18,8 +18,22 @@ public sealed class RecordTests : SessionsTest
         var bare = Record("sbx-bare");
         var full = Record("sbx-full") with
         {
-            SealedEnv = [1, 2], Capabilities = [3], EnvNames = ["A"], ExcludedNodes = ["n"], NodeId = "n", NodeAddress = "unix:/n", Attempts = 2, Generation = 3,
-            StartedAt = Clock.Now, ExpiresAt = Clock.Now, EndAskedAt = Clock.Now, EndedAt = Clock.Now, FailureReason = "f", EndReason = "e", CleanedUp = true, Ephemeral = false,
+            SealedEnv = [1, 2],
+            Capabilities = [3],
+            EnvNames = ["A"],
+            ExcludedNodes = ["n"],
+            NodeId = "n",
+            NodeAddress = "unix:/n",
+            Attempts = 2,
+            Generation = 3,
+            StartedAt = Clock.Now,
+            ExpiresAt = Clock.Now,
+            EndAskedAt = Clock.Now,
+            EndedAt = Clock.Now,
+            FailureReason = "f",
+            EndReason = "e",
+            CleanedUp = true,
+            Ephemeral = false,
         };
 
         foreach (var record in new[] { bare, full })
@@ -180,7 +194,13 @@ public sealed class RecordTests : SessionsTest
 
     private SandboxRecord Record(string id) => new()
     {
-        Id = id, Organization = "org", State = SandboxState.Queued, Runtime = "bun", Size = "standard", MaxDurationMs = 60_000, CreatedAt = Clock.Now,
+        Id = id,
+        Organization = "org",
+        State = SandboxState.Queued,
+        Runtime = "bun",
+        Size = "standard",
+        MaxDurationMs = 60_000,
+        CreatedAt = Clock.Now,
     };
 
     private async Task<Versioned> WriteAsync(SandboxRecord record)

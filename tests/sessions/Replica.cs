@@ -108,6 +108,13 @@ internal sealed class Replica : IAsyncDisposable
         _lifetime.StopApplication();
     }
 
+    /// <summary>Fails when it logged an error.</summary>
+    public void AssertNoErrors()
+    {
+        _log.AssertEmpty();
+        _rotationLog.AssertEmpty();
+    }
+
     public async ValueTask DisposeAsync()
     {
         _lifetime.StopApplication();
@@ -121,7 +128,5 @@ internal sealed class Replica : IAsyncDisposable
         await Redis.DisposeAsync();
         _channels.Dispose();
         _lifetime.Dispose();
-        _log.AssertEmpty();
-        _rotationLog.AssertEmpty();
     }
 }

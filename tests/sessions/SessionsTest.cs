@@ -35,6 +35,7 @@ public abstract class SessionsTest : IAsyncLifetime
 
         await Fleet.DisposeAsync();
         await Server.DisposeAsync();
+        _replicas.ForEach(replica => replica.AssertNoErrors());
         GC.SuppressFinalize(this);
     }
 
