@@ -241,7 +241,7 @@ public sealed class ExecTests(SharedGuest shared)
     public async Task The_working_directory_is_the_workspace_or_below_it_or_absolute()
     {
         var box = await shared.GetAsync();
-        await box.Client.MkdirAsync("cwd", CancellationToken.None);
+        await box.Client.MkdirAsync("cwd", exclusive: false, null, CancellationToken.None);
         Assert.Equal("/workspace\n", (await box.ShAsync("pwd")).Out);
         Assert.Equal("/workspace/cwd\n", (await box.RunAsync(Running.Shell("pwd") with { Path = "cwd" })).Out);
         Assert.Equal("/tmp\n", (await box.RunAsync(Running.Shell("pwd") with { Path = "/tmp" })).Out);

@@ -58,7 +58,7 @@ public sealed class FileTests(SharedGuest shared)
         var box = await shared.GetAsync();
         foreach (var operation in (Func<Task>[])
         [
-            () => box.WriteFileAsync("/etc/passwd", "x"u8.ToArray()), () => box.WriteFileAsync("/etc/new", "x"u8.ToArray()), () => box.Client.MkdirAsync("/etc/new", None),
+            () => box.WriteFileAsync("/etc/passwd", "x"u8.ToArray()), () => box.WriteFileAsync("/etc/new", "x"u8.ToArray()), () => box.Client.MkdirAsync("/etc/new", exclusive: false, null, None),
             () => box.Client.MoveAsync("/etc/passwd", "/workspace/mine", overwrite: true, None), () => box.Client.DeleteAsync("/etc/passwd", recursive: false, None),
             () => box.Client.DeleteAsync("/etc/ssl", recursive: true, None), () => box.Client.ListAsync("/root", None),
         ])
@@ -90,7 +90,7 @@ public sealed class FileTests(SharedGuest shared)
         Assert.Equal("invalid_path", await Running.CodeAsync(() => box.ReadFileAsync("a\0b")));
         Assert.Equal("invalid_path", await Running.CodeAsync(() => box.Client.MoveAsync("a", "b\0", overwrite: false, None)));
         Assert.Equal("invalid_path", await Running.CodeAsync(() => box.ReadFileAsync("/" + new string('a', 4096))));
-        Assert.Equal("invalid_path", await Running.CodeAsync(() => box.Client.MkdirAsync(new string('a', 256), None)));
+        Assert.Equal("invalid_path", await Running.CodeAsync(() => box.Client.MkdirAsync(new string('a', 256), exclusive: false, null, None)));
         Assert.Equal("not_found", await Running.CodeAsync(() => box.ReadFileAsync(string.Join('/', Enumerable.Repeat("missing", 500)))));
     }
 
@@ -116,7 +116,7 @@ public sealed class FileTests(SharedGuest shared)
         Assert.Equal("not_directory", await Running.CodeAsync(() => box.ReadFileAsync("kinds/full/file/below")));
         Assert.Equal("not_directory", await Running.CodeAsync(() => box.Client.ListAsync("kinds/full/file", None)));
         Assert.Equal("not_directory", await Running.CodeAsync(() => box.WriteFileAsync("kinds/full/file/below", default)));
-        Assert.Equal("exists", await Running.CodeAsync(() => box.Client.MkdirAsync("kinds/full/file", None)));
+        Assert.Equal("exists", await Running.CodeAsync(() => box.Client.MkdirAsync("kinds/full/file", exclusive: false, null, None)));
         Assert.Equal("not_empty", await Running.CodeAsync(() => box.Client.DeleteAsync("kinds/full", recursive: false, None)));
         Assert.Equal("invalid_path", await Running.CodeAsync(() => box.ReadFileAsync("kinds/loop")));
         Assert.Equal("other", await Running.CodeAsync(() => box.ReadFileAsync("kinds/pipe")));

@@ -76,7 +76,7 @@ public sealed class WatchTests(SharedGuest shared)
     public async Task Writes_through_the_guest_are_told_once_and_not_by_their_temporary_names()
     {
         var box = await shared.GetAsync();
-        await box.Client.MkdirAsync("quiet", None);
+        await box.Client.MkdirAsync("quiet", exclusive: false, null, None);
         await using var watch = await OpenAsync(box, "quiet");
         await box.WriteFileAsync("quiet/file", new byte[1_000_000]);
         await box.ShAsync("touch quiet/end");
@@ -118,7 +118,7 @@ public sealed class WatchTests(SharedGuest shared)
     public async Task A_client_that_does_not_read_is_told_of_its_loss_and_holds_nobody_up()
     {
         var box = await shared.GetAsync();
-        await box.Client.MkdirAsync("flood", None);
+        await box.Client.MkdirAsync("flood", exclusive: false, null, None);
         await using var watch = await OpenAsync(box, "flood");
         // More than sockets and queue hold, each of a name of its own; the command itself must not be slowed to a halt.
         var ran = await box.RunAsync(Running.Shell("perl -e 'for (1..150000) { open my $f, \">\", \"flood/a-name-that-is-rather-long-so-that-buffers-fill-\" . $_ % 50000; unlink \"flood/a-name-that-is-rather-long-so-that-buffers-fill-\" . $_ % 50000 }'; touch flood/end") with { TimeoutMs = 60_000 });
