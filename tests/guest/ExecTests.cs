@@ -16,7 +16,7 @@ public sealed class ExecTests(SharedGuest shared)
     [InlineData("exit 255", 255, 0)]
     [InlineData("kill -9 $$", 0, 9)]
     [InlineData("kill -TERM $$", 0, 15)]
-    [InlineData("nothing-of-that-name 2>/dev/null", 127, 0)]
+    [InlineData("/nothing/of/that/name 2>/dev/null", 127, 0)]
     public async Task An_end_is_told_as_it_was(string line, int code, int signal)
     {
         var box = await shared.GetAsync();

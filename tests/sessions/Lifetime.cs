@@ -15,5 +15,6 @@ internal sealed class Lifetime : IHostApplicationLifetime, IDisposable
 
     public void StopApplication() => _stopping.Cancel();
 
-    public void Dispose() => _stopping.Dispose();
+    // The source is not disposed: what a replica left running may look at it later, as in a process that stops.
+    public void Dispose() => _stopping.Cancel();
 }
