@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Corral.Egress.Tests.Lab;
 using Corral.Egress.V1;
@@ -17,6 +18,21 @@ public sealed class GateTests(EgressLab lab)
         using var box = await lab.NewBoxAsync();
         await Assert.ThrowsAsync<SocketException>(() => box.ConnectAsync(Outside.Allowed, Outside.Echo));
         await Assert.ThrowsAsync<SocketException>(() => box.AskAsync("allowed.test"));
+    }
+
+    [Fact]
+    public async Task NodesOwnConnections_ReachTheBoxFromItsGate()
+    {
+        using var box = await lab.BoxAsync(TestBox.DenyAll());
+        using var listener = await box.Inside.ListenAsync(new IPEndPoint(IPAddress.Any, 1024));
+        using var node = await box.Gate.SocketAsync(SocketType.Stream);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        await node.ConnectAsync(new IPEndPoint(IPAddress.Parse("100.64.0.2"), 1024), patience.Token);
+        using var accepted = new TestClient(await listener.AcceptAsync(patience.Token));
+        await node.SendAsync("hello\n"u8.ToArray());
+        Assert.Equal("hello\n", await accepted.ReadAsync(6));
+        await accepted.SendAsync("again\n");
+        Assert.Equal("again\n", await new TestClient(node).ReadAsync(6));
     }
 
     [Fact]
@@ -88,7 +104,7 @@ public sealed class GateTests(EgressLab lab)
     {
         var home = lab.NewHome();
         using var box = await lab.NewBoxAsync();
-        System.Net.IPAddress address;
+        IPAddress address;
         await using (var first = await RunningEgress.StartAsync(home))
         {
             await first.Client.AttachAsync(box.Order(Usual));

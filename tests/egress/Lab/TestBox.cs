@@ -1,9 +1,9 @@
-using System.Net;
 using System.Net.Sockets;
+using System.Net;
 using Corral.Egress.V1;
-using Corral.Tests.Support;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Networks;
+using Corral.Tests.Support;
 
 namespace Corral.Egress.Tests.Lab;
 
