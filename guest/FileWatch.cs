@@ -64,7 +64,7 @@ internal sealed unsafe class FileWatch : IDisposable
         var fds = stackalloc Libc.PollFd[2];
         while (!_over || !_outbox.IsEmpty || !_changes.IsEmpty)
         {
-            fds[0] = new Libc.PollFd { Fd = _socket, Events = (short)(Libc.PollRdhup | (_outbox.IsEmpty ? 0 : Libc.PollOut)) };
+            fds[0] = new Libc.PollFd { Fd = _socket, Events = (short)(Libc.PollIn | Libc.PollRdhup | (_outbox.IsEmpty ? 0 : Libc.PollOut)) };
             fds[1] = new Libc.PollFd { Fd = _inotify.Fd, Events = Libc.PollIn };
             if (Libc.poll(fds, 2, Patience()) < 0)
             {
@@ -76,7 +76,8 @@ internal sealed unsafe class FileWatch : IDisposable
                 _inotify.Read().ForEach(Hear);
             }
 
-            if ((fds[0].Revents & (Libc.PollRdhup | Libc.PollHup | Libc.PollErr)) != 0 || !Tell())
+            // The client has nothing more to say: whatever comes is its end, which not every kernel tells as a hang-up.
+            if ((fds[0].Revents & (Libc.PollIn | Libc.PollRdhup | Libc.PollHup | Libc.PollErr)) != 0 || !Tell())
             {
                 return;
             }

@@ -11,10 +11,10 @@ public sealed class IsolationTests(SharedInstance shared)
         var data = new TheoryData<string, string, string>();
         foreach (var isolation in new[] { "runc", "runsc" })
         {
-            data.Add(isolation, "a default route out", "curl -sS -m 3 http://192.0.2.1/ ; test $? -ne 0 && echo refused");
-            data.Add(isolation, "the host's loopback", "curl -sS -m 3 http://127.0.0.1:8080/ ; test $? -ne 0 && echo refused");
-            data.Add(isolation, "the gate", "curl -sS -m 3 http://100.64.0.1/ ; test $? -ne 0 && echo refused");
-            data.Add(isolation, "the metadata service", "curl -sS -m 3 http://169.254.169.254/ ; test $? -ne 0 && echo refused");
+            data.Add(isolation, "a default route out", "curl -fsS -m 3 http://192.0.2.1/ ; test $? -ne 0 && echo refused");
+            data.Add(isolation, "the host's loopback", "curl -fsS -m 3 http://127.0.0.1:8080/ ; test $? -ne 0 && echo refused");
+            data.Add(isolation, "the gate", "curl -fsS -m 3 http://100.64.0.1/ ; test $? -ne 0 && echo refused");
+            data.Add(isolation, "the metadata service", "curl -fsS -m 3 http://169.254.169.254/ ; test $? -ne 0 && echo refused");
             data.Add(isolation, "a name", "getent hosts example.com || echo refused");
             data.Add(isolation, "mount", "mount -t tmpfs none /mnt 2>/dev/null || echo refused");
             // gVisor lets anybody make the file: there is nothing behind it.

@@ -31,9 +31,9 @@ internal sealed class NativeCalls(SandboxService.SandboxServiceClient sandboxes,
         {
             return await call(channels.Get(address).CreateCallInvoker(), Options(caller, LongCall, cancellationToken));
         }
-        catch (RpcException exception) when (exception.StatusCode is StatusCode.NotFound or StatusCode.Unavailable or StatusCode.FailedPrecondition)
+        catch (RpcException exception)
         {
-            locator.Forget(caller.Identity, sandboxId);
+            await locator.FailedAsync(caller.Identity, sandboxId, exception);
             throw;
         }
     }

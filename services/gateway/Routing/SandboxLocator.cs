@@ -34,6 +34,21 @@ internal sealed class SandboxLocator(AccessService.AccessServiceClient access, T
         return found.NodeAddress;
     }
 
-    /// <summary>Forgets a sandbox whose node said that it is not there.</summary>
-    public void Forget(CallerIdentity caller, string sandboxId) => _cache.TryRemove((caller.OrganizationId, sandboxId), out _);
+    /// <summary>
+    /// Forgets where a sandbox is when a call of its node failed. When the node does not have it, or no longer, sessions is asked at once:
+    /// its answer, not found or not ready, is the truth, and is thrown.
+    /// </summary>
+    public async Task FailedAsync(CallerIdentity caller, string sandboxId, RpcException failure)
+    {
+        if (failure.StatusCode is not (StatusCode.NotFound or StatusCode.Unavailable or StatusCode.FailedPrecondition))
+        {
+            return;
+        }
+
+        _cache.TryRemove((caller.OrganizationId, sandboxId), out _);
+        if (RpcErrors.Read(failure).Reason is "SANDBOX_NOT_FOUND" or "SANDBOX_NOT_READY")
+        {
+            await FindAsync(caller, sandboxId);
+        }
+    }
 }

@@ -22,9 +22,9 @@ internal sealed class Upstreams(ChannelPool channels, SandboxLocator locator, IC
             using var call = invoker.AsyncUnaryCall(route.Method, null, options, request.ToByteArray());
             return await call;
         }
-        catch (RpcException exception) when (route.RunsOnNode && exception.StatusCode is StatusCode.NotFound or StatusCode.Unavailable or StatusCode.FailedPrecondition)
+        catch (RpcException exception) when (route.RunsOnNode)
         {
-            locator.Forget(caller.Identity, route.SandboxId(request));
+            await locator.FailedAsync(caller.Identity, route.SandboxId(request), exception);
             throw;
         }
     }
