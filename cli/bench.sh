@@ -6,6 +6,13 @@ need_host
 need_build
 case ${1:-} in
     lifecycle) need dockerd docker.io; need docker docker.io ;;
+    egress)
+        need wrk wrk
+        need h2load nghttp2-client
+        need haproxy haproxy
+        need nginx nginx
+        need mitmdump mitmproxy
+        ;;
 esac
 cli/build.sh all
 exec artifacts/bin/Corral.Bench/release/Corral.Bench "$@"

@@ -57,3 +57,11 @@ need_build() {
     need mmdebstrap mmdebstrap
     need npm npm
 }
+
+# Foreign clients that tests speak with.
+need_tests() {
+    need curl curl
+    need openssl openssl
+    need python3 python3
+    need unshare util-linux
+}

@@ -12,6 +12,7 @@ suites=("$@")
 if [ "$(id -u)" -eq 0 ]; then
     need_host
     need_build
+    need_tests
 fi
 mkdir -p artifacts/tests
 cli/build.sh all
