@@ -12,6 +12,8 @@ case ${1:-} in
         need haproxy haproxy
         need nginx nginx
         need mitmdump mitmproxy
+        need iperf3 iperf3
+        [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || apt_install libnginx-mod-stream
         ;;
 esac
 cli/build.sh all
