@@ -8,10 +8,13 @@ namespace Corral.NodeAgent.Commands;
 internal readonly record struct CommandExit(int Code, int? Signal, bool TimedOut, bool OutOfMemory, long DurationMs);
 
 /// <summary>Runs commands in boxes, and counts them as long as they run.</summary>
-internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTelemetry telemetry)
+internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTelemetry telemetry, TimeProvider clock)
 {
     private const int Killed = 9;
     private const int TimedOutCode = 124;
+
+    // The guest enforces a command's time. It shares the sandbox's processors with the tenant, and one that is starved may be very late.
+    private static readonly TimeSpan GuestPatience = TimeSpan.FromSeconds(15);
 
     /// <summary>Runs a command with all its input given, and hands over each piece of its output.</summary>
     public async Task<CommandExit> RunAsync(Box box, CommandSpec spec, Func<byte, byte[], ValueTask> output, CancellationToken cancellationToken)
@@ -27,6 +30,26 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
 
     /// <summary>Runs a command whose input comes meanwhile. <paramref name="over"/> is cancelled when it has ended.</summary>
     public async Task<CommandExit> RunAsync(
+        Box box, CommandSpec spec, Func<GuestStream, ValueTask> started, Func<byte, byte[], ValueTask> output, Func<GuestStream, Task> input, CancellationTokenSource over)
+    {
+        var began = clock.GetTimestamp();
+        using var late = new CancellationTokenSource(LatestEnd(spec), clock);
+        using var giveUp = late.Token.Register(over.Cancel);
+        try
+        {
+            return await CarryAsync(box, spec, started, output, input, over);
+        }
+        catch (Exception problem) when (late.IsCancellationRequested && problem is (OperationCanceledException or GuestException or IOException))
+        {
+            // The connection is closed by now, at which the guest kills the command as soon as it gets to it.
+            return new CommandExit(TimedOutCode, null, TimedOut: true, OutOfMemory: false, (long)clock.GetElapsedTime(began).TotalMilliseconds);
+        }
+    }
+
+    private static TimeSpan LatestEnd(CommandSpec spec) =>
+        spec.Request.TimeoutMs > 0 ? TimeSpan.FromMilliseconds(spec.Request.TimeoutMs) + GuestPatience : Timeout.InfiniteTimeSpan;
+
+    private async Task<CommandExit> CarryAsync(
         Box box, CommandSpec spec, Func<GuestStream, ValueTask> started, Func<byte, byte[], ValueTask> output, Func<GuestStream, Task> input, CancellationTokenSource over)
     {
         using var phase = telemetry.Begin("exec");
