@@ -22,7 +22,7 @@ if newer "$stamp" "${sources[@]}"; then
     mv "$stamp.began" "$stamp"
 fi
 
-if newer artifacts/.built-guest guest libs/guest-link/Protocol.cs Directory.Build.props; then
+if newer artifacts/.built-guest guest libs/guest-link Directory.Build.props; then
     echo 'building the guest'
     touch artifacts/.built-guest.began
     guest/publish.sh artifacts/guest
