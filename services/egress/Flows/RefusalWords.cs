@@ -41,5 +41,6 @@ internal static class RefusalWords
     }
 
     private static bool IsFailure(string reason) =>
-        reason is Refusals.ConnectFailed or Refusals.ConnectTimeout or Refusals.ResolverFailed or Refusals.NameNotFound or Refusals.ProxyFailed;
+        reason is Refusals.ConnectFailed or Refusals.ConnectTimeout or Refusals.ResolverFailed or Refusals.NameNotFound or Refusals.ProxyFailed
+            or Refusals.ProxyAuthentication or Refusals.ProxyRefused;
 }

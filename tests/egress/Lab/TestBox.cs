@@ -1,5 +1,5 @@
-using System.Net.Sockets;
 using System.Net;
+using System.Net.Sockets;
 using Corral.Egress.V1;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Networks;
