@@ -64,6 +64,7 @@ internal static class EgressHost
         services.AddTermination();
 
         services.AddSingleton<GateEntry>();
+        services.AddSingleton<PreparedAuthorities>();
         services.AddSingleton<GateTable>();
         services.AddHostedService(provider => provider.GetRequiredService<GateTable>());
         return services;

@@ -48,6 +48,25 @@ public sealed class GateTests(EgressLab lab)
     }
 
     [Fact]
+    public async Task PreparedGate_LetsNothingOut_AndItsSandboxGetsTheSameAuthority()
+    {
+        using var box = await lab.NewBoxAsync();
+        var prepared = await box.PrepareAsync();
+        Assert.Equal(prepared, await box.PrepareAsync());
+        await Assert.ThrowsAsync<SocketException>(() => box.ConnectAsync(Outside.Allowed, Outside.Echo));
+        Assert.Equal(prepared, await box.AttachAsync(Usual));
+        Assert.NotEqual(prepared, await box.AttachAsync(Usual, generation: 2));
+    }
+
+    [Fact]
+    public async Task GateThatIsNotThere_IsNotPrepared()
+    {
+        using var box = await lab.NewBoxAsync();
+        var problem = await Assert.ThrowsAsync<RpcException>(() => box.PrepareAsync("/nowhere/at/all"));
+        Assert.Equal(StatusCode.FailedPrecondition, problem.StatusCode);
+    }
+
+    [Fact]
     public async Task AttachedAgainWithANewerPolicy_ItIsInForce()
     {
         using var box = await lab.BoxAsync(Usual);

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http;
 using System.Net.Http.Headers;
 using System.Text;
@@ -79,6 +80,28 @@ public sealed class PlaceholderTests
         using var request = new HttpRequestMessage(HttpMethod.Get, "http://api.test/");
         request.Headers.TryAddWithoutValidation("X-Key", Own);
         Assert.Contains($"x-key: {Own}\n", await EchoAsync(client, request), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Placeholder_OfARevokedSecret_RefusesTheRequestsThatContainIt_AndNoOthers()
+    {
+        await using var origin = await Origin.TlsAsync(Origin.EchoAsync, "api.test");
+        await using var terminating = await StartAsync(origin.Port);
+        var policy = Terminating.Allow("api.test");
+        policy.Placeholders.Add(new Placeholder { Text = Own, Domain = "api.test", Secret = new SecretUse { Name = "KEY" } });
+        terminating.Apply(policy);
+        using var client = terminating.Client(terminating.Listen("api.test"));
+        foreach (var value in new[] { "Bearer " + Own, "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes("user:" + Own)) })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "https://api.test/");
+            request.Headers.TryAddWithoutValidation("Authorization", value);
+            using var answer = await client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+            Assert.Contains(Refusals.SecretRevoked, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        using var other = new HttpRequestMessage(HttpMethod.Get, "https://api.test/");
+        Assert.StartsWith("GET / ", await EchoAsync(client, other), StringComparison.Ordinal);
     }
 
     private static async Task<string> EchoAsync(HttpClient client, HttpRequestMessage request)

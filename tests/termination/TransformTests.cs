@@ -27,6 +27,19 @@ public sealed class TransformTests
         Assert.Contains($" HTTP/{version.Replace("2.0", "2", StringComparison.Ordinal)}\n", echo, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task InjectedHeader_OfASecretThatWasRevokedMeanwhile_IsNotSent_AndTheRequestIsRefused()
+    {
+        await using var origin = await Origin.TlsAsync(Origin.EchoAsync, "api.test");
+        await using var terminating = await StartAsync(origin, Terminating.Inject("api.test", "Authorization", Terminating.Secret));
+        using var client = terminating.Client(terminating.Listen("api.test"));
+        Assert.Contains(Terminating.Secret, await client.GetStringAsync("https://api.test/"), StringComparison.Ordinal);
+        terminating.Apply(Terminating.Inject("api.test", "Authorization", ""));
+        using var answer = await client.GetAsync("https://api.test/");
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        Assert.Contains("SECRET_REVOKED", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [MemberData(nameof(Versions))]
     public async Task InjectedHeader_ReachesARequestWithABody(string version)

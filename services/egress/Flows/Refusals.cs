@@ -35,6 +35,9 @@ internal static class Refusals
     /// <summary>The name has a transform that injects, and a secret goes over TLS only.</summary>
     public const string SecretNeedsTls = "SECRET_NEEDS_TLS";
 
+    /// <summary>It would carry a secret that was revoked.</summary>
+    public const string SecretRevoked = "SECRET_REVOKED";
+
     /// <summary>The server's certificate is not good for its name.</summary>
     public const string CertificateInvalid = "CERTIFICATE_INVALID";
 

@@ -9,7 +9,7 @@ namespace Corral.Egress.Gates;
 
 /// <summary>The gates that are taken. Everything here is repeatable: the node-agent asks again whenever it is not sure.</summary>
 internal sealed partial class GateTable(
-    GateEntry entry, FlowServer flows, DnsServer dns, AuditLog audit, EgressTelemetry telemetry, TimeProvider clock, ILogger<GateTable> log) : IHostedService
+    GateEntry entry, PreparedAuthorities prepared, FlowServer flows, DnsServer dns, AuditLog audit, EgressTelemetry telemetry, TimeProvider clock, ILogger<GateTable> log) : IHostedService
 {
     private readonly ConcurrentDictionary<string, Attachment> _attached = new(StringComparer.Ordinal);
     private readonly KeyedLock _locks = new();
@@ -68,7 +68,7 @@ internal sealed partial class GateTable(
 
     private AttachedSandbox Take(GateOrder order, GateSockets sockets)
     {
-        var authority = SandboxAuthority.Create(order.SandboxId, clock);
+        var authority = prepared.Take(order.GatePath) ?? SandboxAuthority.Create(order.SandboxId, clock);
         var sandbox = new AttachedSandbox(order.SandboxId, order.Generation, order.OrganizationId, order.Policy, authority, clock);
         var attachment = new Attachment(sandbox, sockets);
         try

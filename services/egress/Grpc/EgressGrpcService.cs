@@ -7,9 +7,21 @@ using Grpc.Core;
 namespace Corral.Egress.Grpc;
 
 /// <summary>The gates and the audit, for the host's node-agent.</summary>
-internal sealed class EgressGrpcService(GateTable gates, AuditLog audit, EgressOptions options, IHostApplicationLifetime lifetime) : EgressService.EgressServiceBase
+internal sealed class EgressGrpcService(GateTable gates, PreparedAuthorities prepared, AuditLog audit, EgressOptions options, IHostApplicationLifetime lifetime) : EgressService.EgressServiceBase
 {
     private const int UsualLimit = 100, MostRecords = 1000;
+
+    public override Task<PrepareGateResponse> PrepareGate(PrepareGateRequest request, ServerCallContext context)
+    {
+        try
+        {
+            return Task.FromResult(new PrepareGateResponse { CaCertificatePem = prepared.Prepare(GateRequests.GateOf(request.GateNamespace)) });
+        }
+        catch (GateException problem)
+        {
+            throw RpcErrors.FailedPrecondition("GATE_NOT_USABLE", problem.Message);
+        }
+    }
 
     public override async Task<AttachResponse> Attach(AttachRequest request, ServerCallContext context)
     {

@@ -13,9 +13,14 @@ internal static partial class GateRequests
     {
         Require(request.Generation > 0, "generation", "must be above 0.");
         Require(request.OrganizationId.Length > 0, "organization_id", "is required.");
-        Require(Path.IsPathFullyQualified(request.GateNamespace), "gate_namespace", "must be an absolute path.");
         var policy = request.Policy is null ? PolicyCompiler.Nothing(defaults) : PolicyOf(request.Policy, defaults);
-        return new GateOrder(SandboxIdOf(request.SandboxId), request.Generation, request.OrganizationId, request.GateNamespace, policy);
+        return new GateOrder(SandboxIdOf(request.SandboxId), request.Generation, request.OrganizationId, GateOf(request.GateNamespace), policy);
+    }
+
+    public static string GateOf(string path)
+    {
+        Require(Path.IsPathFullyQualified(path), "gate_namespace", "must be an absolute path.");
+        return path;
     }
 
     public static EgressPolicy PolicyOf(Policy? policy, PolicyLimits defaults)

@@ -10,6 +10,9 @@ internal sealed class HeaderInjection(string name, string value, ImmutableArray<
 
     public string Value { get; } = value;
 
+    /// <summary>Whether a secret that it was made of was revoked: it has no value any more.</summary>
+    public bool IsRevoked => Value.Length == 0;
+
     /// <summary>Which of the vault's secrets the value was made of.</summary>
     public ImmutableArray<SecretUse> Secrets { get; } = secrets;
 }

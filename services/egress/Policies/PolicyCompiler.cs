@@ -76,7 +76,7 @@ internal static partial class PolicyCompiler
         foreach (var header in transform.InjectHeaders)
         {
             CheckName(field + ".inject_headers", header.Name);
-            CheckValue(field + ".inject_headers", header.Value);
+            if (!IsRevoked(header)) CheckValue(field + ".inject_headers", header.Value);
         }
 
         return new PolicyTransform(
@@ -95,7 +95,7 @@ internal static partial class PolicyCompiler
             var pattern = DomainPattern.Parse(field + ".domain", placeholder.Domain);
             Require(!pattern.IsWildcard, field + ".domain", "must be one name.");
             Require(PlaceholderText().IsMatch(placeholder.Text), field + ".text", "must be corral-secret- and 32 lower-case letters and digits.");
-            CheckValue(field + ".value", placeholder.Value);
+            if (!IsRevoked(placeholder)) CheckValue(field + ".value", placeholder.Value);
             named.Add((pattern.Name, new SecretPlaceholder(placeholder.Text, placeholder.Value, placeholder.Secret ?? new SecretUse())));
         }
 
@@ -127,6 +127,11 @@ internal static partial class PolicyCompiler
             limits.BytesPerSecond > 0 ? limits.BytesPerSecond : defaults.BytesPerSecond,
             limits.DnsQuestionsPerSecond > 0 ? limits.DnsQuestionsPerSecond : defaults.QuestionsPerSecond);
     }
+
+    // The secret that the value was made of is no more: what would carry it is refused, request by request.
+    private static bool IsRevoked(InjectedHeader header) => header is { Value.Length: 0, Secrets.Count: > 0 };
+
+    private static bool IsRevoked(Placeholder placeholder) => placeholder is { Value.Length: 0, Secret: not null };
 
     private static void CheckName(string field, string name) =>
         Require(HeaderName().IsMatch(name) && !Framing.Contains(name), field, "has a name that is no header's, or of a header that frames requests.");

@@ -9,5 +9,8 @@ internal sealed class SecretPlaceholder(string text, string value, SecretUse sec
 
     public string Value { get; } = value;
 
+    /// <summary>Whether its secret was revoked: it has no value any more.</summary>
+    public bool IsRevoked => Value.Length == 0;
+
     public SecretUse Secret { get; } = secret;
 }

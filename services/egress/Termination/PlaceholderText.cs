@@ -39,6 +39,10 @@ internal static class PlaceholderText
         }
     }
 
+    /// <summary>Whether one of them stands where it would be replaced.</summary>
+    public static bool Stands(IHeaderDictionary headers, ImmutableArray<SecretPlaceholder> placeholders) =>
+        headers.Any(header => header.Value.Any(value => Replace(header.Key, value!, placeholders, static _ => { }) is not null));
+
     private static string? Replace(string header, string value, ImmutableArray<SecretPlaceholder> placeholders, Action<SecretPlaceholder> used)
     {
         if (value.Contains(Beginning, StringComparison.Ordinal))

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Corral.Egress.Termination;
 
 /// <summary>Decides about one request, by the policy as it is now, whatever was decided about those before it.</summary>
-/// <remarks>1 method, 2 authority against the connection's name, 3 policy, 4 secrets over TLS only, 5 target.</remarks>
+/// <remarks>1 method, 2 authority against the connection's name, 3 policy, 4 secrets over TLS only, 5 no secret that was revoked, 6 target.</remarks>
 internal static class RequestJudge
 {
     private const int HttpPort = 80;
@@ -46,6 +46,12 @@ internal static class RequestJudge
         }
 
         // 5
+        if (MayCarrySecrets(flow) && NeedsRevoked(context.Request.Headers, match))
+        {
+            return RequestVerdict.Refuse(StatusCodes.Status403Forbidden, Refusals.SecretRevoked);
+        }
+
+        // 6
         return TargetOf(context) is { } target
             ? RequestVerdict.Pass(match, target)
             : RequestVerdict.Refuse(StatusCodes.Status400BadRequest, Refusals.RequestMalformed);
@@ -53,6 +59,11 @@ internal static class RequestJudge
 
     /// <summary>A secret leaves over TLS to the port of HTTPS, and no other way.</summary>
     public static bool MayCarrySecrets(Flow flow) => flow.Protocol == FlowProtocol.Tls && flow.Destination.Port == HttpsPort;
+
+    private static bool NeedsRevoked(IHeaderDictionary headers, NameMatch match) =>
+        (match.Transform is { } transform && transform.Inject.Any(header => header.IsRevoked))
+        || (match.Placeholders.Any(placeholder => placeholder.IsRevoked)
+            && PlaceholderText.Stands(headers, [.. match.Placeholders.Where(placeholder => placeholder.IsRevoked)]));
 
     // A tunnel through the server would leave by another's policy; TRACE answers with the headers that it was sent.
     private static bool IsCarried(HttpContext context) =>

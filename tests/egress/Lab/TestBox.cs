@@ -47,6 +47,9 @@ internal sealed class TestBox : IDisposable
     public async Task<string> AttachAsync(Policy? policy, long generation = 1) =>
         (await _egress.Client.AttachAsync(Order(policy, generation))).CaCertificatePem;
 
+    public async Task<string> PrepareAsync(string? gate = null) =>
+        (await _egress.Client.PrepareGateAsync(new PrepareGateRequest { GateNamespace = gate ?? Order(null).GateNamespace })).CaCertificatePem;
+
     public async Task<long> UpdateAsync(Policy policy, long generation = 1) =>
         (await _egress.Client.UpdatePolicyAsync(new UpdatePolicyRequest { SandboxId = Id, Generation = generation, Policy = policy })).Version;
 
