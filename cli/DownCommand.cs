@@ -19,15 +19,16 @@ internal static class DownCommand
 
         if (instance.Supervisor.IsAlive)
         {
-            Signals.Terminate(instance.Supervisor.Pid);
-            if (await EndedAsync(instance.Supervisor, SupervisorPatience)) return 0;
-            Kill(instance.Supervisor);
+            Daemon.Terminate(instance.Supervisor.Pid);
+            if (!await EndedAsync(instance.Supervisor, SupervisorPatience)) Kill(instance.Supervisor);
+            // What it could not take down, it left written down.
+            if (InstanceState.Read() is null) return 0;
         }
 
-        // The supervisor died before its services: what it would have done is done here. Read again: it may have started others meanwhile.
+        // The supervisor is gone before its services: what it would have done is done here. Read again: it may have started others meanwhile.
         foreach (var service in (InstanceState.Read() ?? instance).Services.Reverse().Where(service => service.IsAlive))
         {
-            Signals.Terminate(service.Pid);
+            Daemon.Terminate(service.Pid);
             if (!await EndedAsync(service, ServicePatience)) Kill(service);
         }
 

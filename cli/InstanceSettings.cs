@@ -19,7 +19,7 @@ internal static class InstanceSettings
     /// <summary>Whether Redis is somebody else's: then none is started here.</summary>
     public static bool HasOwnRedis => string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CORRAL_REDIS"));
 
-    /// <summary>The environment variable that names the file to which a process of the instance writes.</summary>
+    /// <summary>The file to which a process of the instance writes.</summary>
     public static string Log(string service) => Path.Combine(CorralPaths.Home, "logs", service + ".log");
 
     private static string First(string variable, string fallback) =>

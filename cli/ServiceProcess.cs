@@ -23,7 +23,7 @@ internal sealed class ServiceProcess(ServicePlan plan, TimeProvider clock, Actio
         while (!stop.IsCancellationRequested)
         {
             var began = clock.GetTimestamp();
-            using (var process = Start())
+            using (var process = Daemon.Start(InstanceSettings.Log(Name), plan.Program, plan.Arguments, plan.Variables))
             {
                 Tell(RunningProcess.Of(Name, process.Id));
                 await process.WaitForExitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -48,22 +48,10 @@ internal sealed class ServiceProcess(ServicePlan plan, TimeProvider clock, Actio
         file.SetLength(0);
     }
 
-    // A session of its own, so that Ctrl-C reaches only the supervisor, which stops the services in order. The shell replaces itself:
-    // the number is the service's. The log is opened by it, so that it outlives the supervisor.
-    private Process Start()
-    {
-        var start = new ProcessStartInfo("/usr/bin/setsid", ["/bin/sh", "-c", "log=$1; shift; exec \"$@\" >> \"$log\" 2>&1 < /dev/null", "sh", InstanceSettings.Log(Name), plan.Program, .. plan.Arguments])
-        {
-            WorkingDirectory = "/",
-        };
-        foreach (var (name, value) in plan.Variables) start.Environment.TryAdd(name, value);
-        return Process.Start(start)!;
-    }
-
     private async Task StopAsync(Process process)
     {
         if (process.HasExited) return;
-        Signals.Terminate(process.Id);
+        Daemon.Terminate(process.Id);
         using var patience = new CancellationTokenSource(StopPatience, clock);
         await process.WaitForExitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!process.HasExited) process.Kill();

@@ -15,7 +15,7 @@ internal static class UpCommand
     /// <summary>Stays until Ctrl-C, and takes the instance down then.</summary>
     public static async Task<int> ForegroundAsync()
     {
-        if (!Check()) return 1;
+        if (!await CheckAsync()) return 1;
         using var stop = new CancellationTokenSource();
         using var interrupted = StopOn(PosixSignal.SIGINT, stop);
         using var terminated = StopOn(PosixSignal.SIGTERM, stop);
@@ -30,20 +30,15 @@ internal static class UpCommand
     /// <summary>Answers when the instance is ready; it goes on by itself.</summary>
     public static async Task<int> DetachedAsync()
     {
-        if (!Check()) return 1;
-        Home.Prepare();
-        var start = new ProcessStartInfo("/usr/bin/setsid", ["/bin/sh", "-c", "log=$1; shift; exec \"$@\" >> \"$log\" 2>&1 < /dev/null", "sh", InstanceSettings.Log("supervisor"), Environment.ProcessPath!, "supervise"])
-        {
-            WorkingDirectory = "/",
-        };
-        using var supervisor = Process.Start(start)!;
+        if (!await CheckAsync()) return 1;
+        using var supervisor = Daemon.Start(InstanceSettings.Log("supervisor"), Environment.ProcessPath!, ["supervise"]);
         if (await AwaitReadyAsync(supervisor.WaitForExitAsync(), CancellationToken.None))
         {
             Banner("./corral down takes it down");
             return 0;
         }
 
-        Signals.Terminate(supervisor.Id);
+        Daemon.Terminate(supervisor.Id);
         await supervisor.WaitForExitAsync();
         return 1;
     }
@@ -63,7 +58,7 @@ internal static class UpCommand
         stop.Cancel();
     });
 
-    private static bool Check()
+    private static async Task<bool> CheckAsync()
     {
         if (InstanceState.Read() is { } there)
         {
@@ -74,7 +69,7 @@ internal static class UpCommand
             }
 
             Console.Error.WriteLine($"What an earlier instance left in {CorralPaths.Home} is taken down first.");
-            DownCommand.RunAsync().GetAwaiter().GetResult();
+            await DownCommand.RunAsync();
         }
 
         Home.Prepare();

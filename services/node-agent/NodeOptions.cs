@@ -12,9 +12,9 @@ public sealed class NodeOptions
     /// <summary>Where the other services reach it; its Unix socket by default.</summary>
     public string Address { get; set; } = "";
 
-    /// <summary>Its region, three lower-case letters.</summary>
+    /// <summary>Its region, three lower-case letters. <c>CORRAL_REGION</c> sets it too.</summary>
     [RegularExpression("^[a-z]{3}$")]
-    public string Region { get; set; } = "iad";
+    public string Region { get; set; } = Environment.GetEnvironmentVariable("CORRAL_REGION") is { Length: > 0 } region ? region : "iad";
 
     /// <summary>The default isolation, <c>runsc</c> or <c>runc</c>; empty prefers gVisor. <c>CORRAL_RUNTIME</c> sets it too.</summary>
     [RegularExpression("^(runsc|runc)?$")]

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Unicode;
 using Corral.Api.V1;
 using Corral.GuestLink;
 using Corral.Hosting;
@@ -32,7 +33,7 @@ internal sealed partial class FileGrpcService(SandboxTable table, FileWatches wa
         }
 
         var bytes = content.GetBuffer().AsSpan(0, (int)content.Length);
-        var text = IsUtf8(bytes);
+        var text = Utf8.IsValid(bytes);
         if (request.Encoding == "utf-8" && !text) throw RpcErrors.FailedPrecondition("NOT_UTF8", "The file is not valid UTF-8: ask for base64.");
         var base64 = request.Encoding == "base64" || !text;
         return new ReadResponse
@@ -149,19 +150,6 @@ internal sealed partial class FileGrpcService(SandboxTable table, FileWatches wa
         if (text.Length == 0) return null;
         if (text.Length <= 5 && text.All(c => c is >= '0' and <= '7') && Convert.ToInt32(text, 8) is var mode && mode <= 0xFFF) return mode;
         throw RpcErrors.InvalidArgument("mode", "must be octal permission bits, from \"0\" to \"7777\".");
-    }
-
-    private static bool IsUtf8(ReadOnlySpan<byte> bytes)
-    {
-        try
-        {
-            _ = StrictUtf8.GetCharCount(bytes);
-            return true;
-        }
-        catch (DecoderFallbackException)
-        {
-            return false;
-        }
     }
 
     private static RpcException TooLarge() => RpcErrors.FailedPrecondition("FILE_TOO_LARGE", $"The file is longer than {MaxWhole} bytes: download it.");
