@@ -74,7 +74,6 @@ internal sealed class TestProxy : IAsyncDisposable
 
             var target = _scheme == "socks5" ? await SocksAsync(stream) : await ConnectAsync(stream);
             if (target is null) return;
-            Asked.Enqueue(target);
             await TunnelAsync(stream, target);
         }
         catch (Exception problem) when (problem is IOException or SocketException or AuthenticationException)
@@ -98,8 +97,9 @@ internal sealed class TestProxy : IAsyncDisposable
             return null;
         }
 
-        await stream.WriteAsync(Encoding.Latin1.GetBytes(Instead.Length > 0 ? Instead : "HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n" + Banner));
-        return Instead.Length > 0 ? null : head.Split(' ')[1];
+        var target = Take(head.Split(' ')[1]);
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(target is null ? Instead : "HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n" + Banner));
+        return target;
     }
 
     private async Task<string?> SocksAsync(Stream stream)
@@ -118,9 +118,18 @@ internal sealed class TestProxy : IAsyncDisposable
         var request = await ReadAsync(stream, 4);
         var host = request[3] == 3 ? await TextAsync(stream, (await ReadAsync(stream, 1))[0]) : new IPAddress(await ReadAsync(stream, 4)).ToString();
         var port = await ReadAsync(stream, 2);
-        byte[] answer = [5, (byte)(Instead.Length > 0 ? 2 : 0), 0, 3, 4, .. "here"u8, 0, 80];
-        await stream.WriteAsync(Instead.Length > 0 ? answer : [.. answer, .. Encoding.Latin1.GetBytes(Banner)]);
-        return Instead.Length > 0 ? null : $"{host}:{(port[0] << 8) | port[1]}";
+        var target = Take($"{host}:{(port[0] << 8) | port[1]}");
+        byte[] answer = [5, (byte)(target is null ? 2 : 0), 0, 3, 4, .. "here"u8, 0, 80];
+        await stream.WriteAsync(target is null ? answer : [.. answer, .. Encoding.Latin1.GetBytes(Banner)]);
+        return target;
+    }
+
+    // Before it is answered: whoever has the answer may look. Null when it is to be refused.
+    private string? Take(string target)
+    {
+        if (Instead.Length > 0) return null;
+        Asked.Enqueue(target);
+        return target;
     }
 
     private async Task TunnelAsync(Stream stream, string target)
