@@ -14,7 +14,7 @@ switch (args.FirstOrDefault())
         await IdleConnections.HoldAsync(args[1], Count(2, 1));
         return 0;
     default:
-        Console.Error.WriteLine("Benchmarks: lifecycle [COUNT], egress [SECONDS [PROXY]]");
+        Console.Error.WriteLine("Benchmarks: lifecycle [COUNT], egress [SECONDS [PROXY,...]]");
         return 2;
 }
 

@@ -28,6 +28,9 @@ internal sealed class BenchNetwork : IAsyncDisposable
 
     private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"cb{Environment.ProcessId}");
     private readonly List<string> _namespaces = [];
+    private readonly string _folder;
+
+    private BenchNetwork(string folder) => _folder = folder;
 
     public string Box => _prefix + "-box";
 
@@ -37,10 +40,10 @@ internal sealed class BenchNetwork : IAsyncDisposable
 
     public static async Task<BenchNetwork> CreateAsync(string folder)
     {
-        var network = new BenchNetwork();
+        var network = new BenchNetwork(folder);
         try
         {
-            await network.MakeAsync(folder);
+            await network.MakeAsync();
             return network;
         }
         catch
@@ -52,29 +55,38 @@ internal sealed class BenchNetwork : IAsyncDisposable
 
     public static string PathOf(string name) => "/run/netns/" + name;
 
-    /// <summary>A gate that no box is joined to.</summary>
-    public async Task<string> IdleGateAsync(int number)
+    /// <summary>Gates that no box is joined to.</summary>
+    public async Task<IReadOnlyList<string>> IdleGatesAsync(int count)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"{_prefix}-idle{number}");
-        await AddAsync(name);
-        await Command.RunAsync("ip", "-n", name, "address", "add", "100.64.0.1/32", "dev", "lo");
-        return name;
+        var names = Enumerable.Range(0, count).Select(number => string.Create(CultureInfo.InvariantCulture, $"{_prefix}-idle{number}")).ToList();
+        _namespaces.AddRange(names);
+        await BatchAsync(names.Select(name => $"netns add {name}"));
+        foreach (var name in names)
+        {
+            await Command.RunAsync("ip", "-n", name, "address", "add", "100.64.0.1/32", "dev", "lo");
+        }
+
+        return names;
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var name in _namespaces)
+        await BatchAsync(_namespaces.Where(name => File.Exists(PathOf(name))).Select(name => $"netns delete {name}"));
+        foreach (var files in _namespaces.Select(name => "/etc/netns/" + name).Where(Directory.Exists))
         {
-            await Command.RunAsync("ip", "netns", "delete", name);
-            var files = "/etc/netns/" + name;
-            if (Directory.Exists(files))
-            {
-                Directory.Delete(files, recursive: true);
-            }
+            Directory.Delete(files, recursive: true);
         }
     }
 
-    private async Task MakeAsync(string folder)
+    // One process for a thousand of them.
+    private async Task BatchAsync(IEnumerable<string> commands)
+    {
+        var file = Path.Combine(_folder, "batch");
+        await File.WriteAllLinesAsync(file, commands);
+        await Command.RunAsync("ip", "-batch", file);
+    }
+
+    private async Task MakeAsync()
     {
         foreach (var name in new[] { Box, Gate, Client })
         {
@@ -86,7 +98,7 @@ internal sealed class BenchNetwork : IAsyncDisposable
         await EndAsync(Gate, "gate0", "100.64.0.1/30");
         await EndAsync(Box, "eth0", "100.64.0.2/30");
         await Command.RunAsync("ip", "-n", Box, "route", "add", "default", "via", "100.64.0.1");
-        var rules = Path.Combine(folder, "gate.nft");
+        var rules = Path.Combine(_folder, "gate.nft");
         await File.WriteAllTextAsync(rules, GateRules);
         await Command.RunAsync("ip", "netns", "exec", Gate, "nft", "-f", rules);
         var veth = _prefix + "h";

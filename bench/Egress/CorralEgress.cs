@@ -38,19 +38,20 @@ internal sealed class CorralEgress(RunningProcess process, EgressService.EgressS
         policy.Transforms.Add(Inject("api.bench.test"));
         policy.Limits = new Limits { Connections = Unlimited, ConnectionsPerSecond = Unlimited, DnsQuestionsPerSecond = Unlimited };
         await AttachAsync("sbx-bench", network.Gate, policy);
-        return new Way("corral", network.Box, "https://api.bench.test/", "https://opaque.bench.test/", OriginServer.BytesPort, process);
+        return new Way("corral", network.Box, "https://api.bench.test/", "https://opaque.bench.test/", OriginServer.BytesPort, process) { WarmUp = 12 };
     }
 
     /// <summary>Attaches gates with as much policy as one may have.</summary>
     public async Task AttachIdleAsync(BenchNetwork network, int count)
     {
+        var gates = await network.IdleGatesAsync(count);
         for (var i = 0; i < count; i++)
         {
             var policy = NewPolicy();
             policy.AllowDomains.Add(Enumerable.Range(0, 50).Select(n => string.Create(CultureInfo.InvariantCulture, $"*.n{n}.sandbox{i}.example.com")));
             policy.AllowCidrs.Add(Enumerable.Range(1, 9).Select(n => string.Create(CultureInfo.InvariantCulture, $"198.51.{n}.0/24")));
             policy.Transforms.Add(Enumerable.Range(0, 20).Select(n => Inject(string.Create(CultureInfo.InvariantCulture, $"t{n}.sandbox{i}.example.com"))));
-            await AttachAsync(string.Create(CultureInfo.InvariantCulture, $"sbx-idle{i}"), await network.IdleGateAsync(i), policy);
+            await AttachAsync(string.Create(CultureInfo.InvariantCulture, $"sbx-idle{i}"), gates[i], policy);
         }
     }
 

@@ -8,12 +8,11 @@ internal static class EgressBench
     private const int Connections = 32;
     private const int Http2Connections = 8;
     private const int Http2Streams = 16;
-    private const int WarmUp = 10;
     private const int Idle = 1000;
     private const int Sandboxes = 1000;
 
     /// <param name="seconds">How long each measurement takes.</param>
-    /// <param name="only">The one proxy to measure, or null for all.</param>
+    /// <param name="only">The proxies to measure, separated by commas, or null for all.</param>
     public static async Task RunAsync(int seconds, string? only)
     {
         var folder = Directory.CreateTempSubdirectory("corral-bench-egress-").FullName;
@@ -32,7 +31,7 @@ internal static class EgressBench
                 await Peers.NginxAsync(network, folder, pki),
                 await Peers.MitmproxyAsync(network, folder, pki),
             ];
-            var ways = all.Where(way => only is null || way.Process is null || way.Name == only).ToList();
+            var ways = all.Where(way => only is null || way.Process is null || only.Split(',').Contains(way.Name)).ToList();
             try
             {
                 await InjectionAsync(ways, seconds);
@@ -63,9 +62,9 @@ internal static class EgressBench
         foreach (var way in ways)
         {
             await CheckAsync(way);
-            // Once for the just-in-time compiler, the caches and the pools.
-            await Load.Http1Async(way, way.Web, WarmUp, Connections);
-            await Load.Http2Async(way, way.Web, WarmUp, Http2Connections, Http2Streams);
+            // For the caches, the pools, and most of all for the just-in-time compiler.
+            await Load.Http1Async(way, way.Web, way.WarmUp, Connections);
+            await Load.Http2Async(way, way.Web, way.WarmUp, Http2Connections, Http2Streams);
             var http1 = await Load.Http1Async(way, way.Web, seconds, Connections);
             var http2 = await Load.Http2Async(way, way.Web, seconds, Http2Connections, Http2Streams);
             var renewed = await Load.Http1Async(way, way.Web, seconds, Connections, keep: false);

@@ -20,8 +20,8 @@ public sealed class ExecTests(SharedGuest shared)
     public async Task An_end_is_told_as_it_was(string line, int code, int signal)
     {
         var box = await shared.GetAsync();
-        var exit = (await box.ShAsync(line)).Exit;
-        Assert.Equal((code, signal, false), (exit.Code, exit.Signal, exit.TimedOut));
+        var ran = await box.ShAsync(line);
+        Assert.Equal((code, signal, false, ""), (ran.Exit.Code, ran.Exit.Signal, ran.Exit.TimedOut, ran.Err));
     }
 
     [Fact]

@@ -56,6 +56,8 @@ internal static class RequestReader
             var read = await reader.ReadAsync(context.RequestAborted);
             if (read.Buffer.Length > MaxBody)
             {
+                // Given back, so that the rest can be drained and the connection carries the next request.
+                reader.AdvanceTo(read.Buffer.End);
                 throw TooLarge();
             }
 
