@@ -6,50 +6,64 @@ namespace Corral.Bench;
 /// <summary>Create, run <c>true</c>, end: through both faces, on both runtimes, warm and cold, one by one and 8 at once; with docker and runc in the same run.</summary>
 internal static class Lifecycle
 {
-    private static readonly string[] Isolations = ["runc", "runsc"];
+    // Uncounted lives on a new instance: for its caches, its connections, and most of all its just-in-time compiler.
+    private const int WarmUp = 40;
 
-    public static async Task RunAsync(int count)
+    /// <param name="count">How many lives of each kind.</param>
+    /// <param name="only">Kinds to measure, such as <c>warm</c> or <c>runsc</c>; null for all, and the peers.</param>
+    public static async Task RunAsync(int count, string? only)
     {
         var rows = new List<Samples>();
+        var phases = new List<string>();
         await using var collector = await SpanCollector.StartAsync();
-        Samples docker;
-        await using (var root = await TemplateRoot.MountAsync())
+        var docker = double.NaN;
+        if (only is null)
         {
+            await using var root = await TemplateRoot.MountAsync();
             docker = await PeersAsync(root, rows, count);
         }
 
-        await CorralAsync("warm", warm: 4, collector, rows, count);
-        await CorralAsync("cold", warm: 0, collector, rows, count);
-        Print(rows, docker.Median, collector);
+        foreach (var kind in Kinds(only, "warm", "cold"))
+        {
+            await CorralAsync(kind, Kinds(only, "runc", "runsc"), collector, rows, phases, count);
+        }
+
+        Print(rows, docker, phases);
     }
 
-    private static async Task<Samples> PeersAsync(TemplateRoot root, List<Samples> rows, int count)
+    private static List<string> Kinds(string? only, params string[] all) =>
+        all.Where(kind => only is null || !all.Any(only.Contains) || only.Contains(kind, StringComparison.Ordinal)).ToList();
+
+    private static async Task<double> PeersAsync(TemplateRoot root, List<Samples> rows, int count)
     {
+        rows.Add(await MeasureAsync("bash -c true, on the host itself", 1, count * 5, () => Command.RunAsync("bash", "-c", "true")));
         var runc = await RuncPeer.PrepareAsync(root);
         rows.Add(await MeasureAsync("runc run --rm true", 1, count, runc.RunTrueAsync));
         await using var daemon = await DockerPeer.StartAsync(root);
         var docker = await MeasureAsync("docker run --rm true", 1, count, daemon.RunTrueAsync);
         rows.Add(docker);
         rows.Add(await MeasureAsync("docker run --rm true, 8 at once", 8, count, daemon.RunTrueAsync));
-        return docker;
+        return docker.Median;
     }
 
-    private static async Task CorralAsync(string kind, int warm, SpanCollector collector, List<Samples> rows, int count)
+    private static async Task CorralAsync(string kind, List<string> isolations, SpanCollector collector, List<Samples> rows, List<string> phases, int count)
     {
+        var warm = kind == "warm" ? 4 : 0;
         var settings = new Dictionary<string, string>(collector.Settings)
         {
             ["CORRAL_CONFIG_Scheduler__WarmTargets__Base"] = warm.ToString(System.Globalization.CultureInfo.InvariantCulture),
             ["CORRAL_CONFIG_Scheduler__WarmTargets__MaxPerKind"] = (warm * 2).ToString(System.Globalization.CultureInfo.InvariantCulture),
         };
         await using var instance = await Instance.StartAsync("bench-" + kind, settings);
-        foreach (var isolation in Isolations)
+        var (json, native) = (new JsonDriver(instance), new NativeDriver(instance));
+        foreach (var isolation in isolations)
         {
-            foreach (var driver in new ISandboxDriver[] { new JsonDriver(instance), new NativeDriver(instance) })
-            {
-                await LivesAsync($"{kind} {isolation}, {driver.Face}", driver, isolation, rows, count, atOnce: 1, settle: warm > 0);
-            }
-
-            await LivesAsync($"{kind} {isolation}, JSON, 8 at once", new JsonDriver(instance), isolation, rows, count, atOnce: 8, settle: warm > 0);
+            await LivesAsync("", json, isolation, [], WarmUp, atOnce: 2, settle: false);
+            await collector.ForgetAsync();
+            await LivesAsync($"{kind} {isolation}, JSON", json, isolation, rows, count, atOnce: 1, settle: warm > 0);
+            phases.AddRange([$"{kind} {isolation}, through JSON:", "", .. await collector.TableAsync(), ""]);
+            await LivesAsync($"{kind} {isolation}, gRPC", native, isolation, rows, count, atOnce: 1, settle: warm > 0);
+            await LivesAsync($"{kind} {isolation}, JSON, 8 at once", json, isolation, rows, count, atOnce: 8, settle: warm > 0);
         }
     }
 
@@ -76,6 +90,11 @@ internal static class Lifecycle
             await driver.EndAsync(id);
             Keep(end, clock.Elapsed, counted);
         });
+        if (name.Length == 0)
+        {
+            return;
+        }
+
         rows.AddRange([first, exec, end]);
         Console.Error.WriteLine($"{name}: {first.Median:0.0} ms");
     }
@@ -114,7 +133,7 @@ internal static class Lifecycle
         }));
     }
 
-    private static void Print(List<Samples> rows, double yardstick, SpanCollector collector)
+    private static void Print(List<Samples> rows, double yardstick, List<string> phases)
     {
         Console.WriteLine("| what | n | p50 ms | p95 ms | p99 ms | docker run p50 / this |");
         Console.WriteLine("|---|---|---|---|---|---|");
@@ -123,10 +142,7 @@ internal static class Lifecycle
             Console.WriteLine(row.Row(yardstick));
         }
 
-        Console.WriteLine("\nWhere the milliseconds of a launch go, from the traces (all runtimes, warm and cold):\n");
-        foreach (var line in collector.Table(name => name.Contains("Launch", StringComparison.Ordinal) || name.Contains("launch", StringComparison.Ordinal)))
-        {
-            Console.WriteLine(line);
-        }
+        Console.WriteLine("\nWhere the milliseconds go, from the traces: each span with all that is below it.\n");
+        phases.ForEach(Console.WriteLine);
     }
 }

@@ -5,7 +5,7 @@ using Corral.Bench.Egress;
 switch (args.FirstOrDefault())
 {
     case "lifecycle":
-        await Lifecycle.RunAsync(Count(1, 30));
+        await Lifecycle.RunAsync(Count(1, 30), args.ElementAtOrDefault(2));
         return 0;
     case "egress":
         await EgressBench.RunAsync(Count(1, 5), args.ElementAtOrDefault(2));
@@ -14,7 +14,7 @@ switch (args.FirstOrDefault())
         await IdleConnections.HoldAsync(args[1], Count(2, 1));
         return 0;
     default:
-        Console.Error.WriteLine("Benchmarks: lifecycle [COUNT], egress [SECONDS [PROXY,...]]");
+        Console.Error.WriteLine("Benchmarks: lifecycle [COUNT [KIND,...]], egress [SECONDS [PROXY,...]]");
         return 2;
 }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.IO.Compression;
 using Corral.Bench.Otlp;
 using Microsoft.AspNetCore.Builder;
@@ -14,6 +15,10 @@ namespace Corral.Bench;
 /// <summary>Takes the traces that the services export, over OTLP's HTTP form, and says what each phase took.</summary>
 internal sealed class SpanCollector : IAsyncDisposable
 {
+    // The services export every half second.
+    private static readonly TimeSpan Export = TimeSpan.FromSeconds(1.5);
+
+
     private readonly WebApplication _app;
     private readonly ConcurrentBag<(string Source, Span Span)> _spans = [];
 
@@ -42,31 +47,36 @@ internal sealed class SpanCollector : IAsyncDisposable
         return collector;
     }
 
-    /// <summary>Medians by phase: the spans of Corral's own sources, as a table.</summary>
-    public IEnumerable<string> Table(Func<string, bool> ofTrace)
+    /// <summary>Forgets what was exported until now.</summary>
+    public async Task ForgetAsync()
     {
-        var roots = _spans.Where(s => ofTrace(s.Span.Name)).Select(s => s.Span.TraceId).ToHashSet();
+        await Task.Delay(Export);
+        _spans.Clear();
+    }
+
+    /// <summary>Medians by phase since <see cref="ForgetAsync"/>, as a table in the order in which the phases begin.</summary>
+    public async Task<IEnumerable<string>> TableAsync()
+    {
+        await Task.Delay(Export);
+        var began = _spans.GroupBy(s => s.Span.TraceId).ToDictionary(trace => trace.Key, trace => trace.Min(s => s.Span.StartTimeUnixNano));
         var phases = _spans
-            .Where(s => roots.Contains(s.Span.TraceId))
             .GroupBy(s => (s.Source, s.Span.Name))
             .Select(g =>
             {
-                var samples = new Samples($"{g.Key.Source}: {g.Key.Name}");
+                var (took, after) = (new Samples($"{g.Key.Source}: {g.Key.Name}"), new Samples(""));
                 foreach (var (_, span) in g)
                 {
-                    samples.Add(TimeSpan.FromMicroseconds((span.EndTimeUnixNano - span.StartTimeUnixNano) / 1000.0));
+                    took.Add(TimeSpan.FromMicroseconds((span.EndTimeUnixNano - span.StartTimeUnixNano) / 1000.0));
+                    after.Add(TimeSpan.FromMicroseconds((span.StartTimeUnixNano - began[span.TraceId]) / 1000.0));
                 }
 
-                return (Samples: samples, First: g.Average(s => (double)(s.Span.StartTimeUnixNano % 1_000_000_000_000)));
+                return (Took: took, After: after);
             })
-            .Where(p => p.Samples.Count >= 3)
-            .OrderByDescending(p => p.Samples.Median);
-        yield return "| phase | n | p50 ms | p95 ms |";
-        yield return "|---|---|---|---|";
-        foreach (var (samples, _) in phases)
-        {
-            yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"| {samples.Name} | {samples.Count} | {samples.Median:0.00} | {samples.Percentile(95):0.00} |");
-        }
+            .Where(p => p.Took.Count >= 3)
+            .OrderBy(p => p.After.Median)
+            .Select(p => string.Create(
+                CultureInfo.InvariantCulture, $"| {p.Took.Name} | {p.Took.Count} | {p.After.Median:0.0} | {p.Took.Median:0.0} | {p.Took.Percentile(95):0.0} |"));
+        return ["| span | n | begins after, p50 ms | takes, p50 ms | p95 ms |", "|---|---|---|---|---|", .. phases];
     }
 
     public async ValueTask DisposeAsync()

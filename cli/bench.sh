@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./corral bench NAME [COUNT]: measures beside peers, in one run.
+# ./corral bench NAME [COUNT [WHAT,...]]: measures beside peers, in one run.
 set -euo pipefail
 source cli/install.sh
 need_host

@@ -3,8 +3,8 @@
 set -euo pipefail
 source cli/install.sh
 
-# From the cheapest to the most expensive: what is broken below breaks everything above. node, e2e and fault take longest and are run by name.
-all=(contract scheduler sessions gateway guest egress termination cli)
+# From the cheapest to the most expensive: what is broken below breaks everything above.
+all=(contract scheduler sessions gateway guest egress termination cli node e2e fault)
 limit=600
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")

@@ -7,6 +7,7 @@ namespace Corral.Guest;
 internal sealed unsafe class Command : IDisposable
 {
     private const int Setfl = 4;
+    private const uint TerminalGroup = 5;
 
     private readonly Lock _gate = new();
 
@@ -41,7 +42,8 @@ internal sealed unsafe class Command : IDisposable
     {
         var spawn = new Spawn
         {
-            Command = request.Shell ? ["/bin/bash", "-c", request.Command[0]] : request.Command,
+            // env finds a program on the command's own path, and says 126 or 127 of one that it cannot run.
+            Command = request.Shell ? ["/bin/bash", "-c", request.Command[0]] : ["/usr/bin/env", "--", .. request.Command],
             Environment = environment,
             Root = request.Root,
             Directory = request.Path is { Length: > 0 } path ? Path.Combine("/workspace", path) : "/workspace",
@@ -141,6 +143,7 @@ internal sealed unsafe class Command : IDisposable
         }
 
         Resize(columns, rows);
+        _ = Libc.chown(name, spawn.Root ? 0u : UserThread.User, TerminalGroup);
         _ = Libc.fcntl(master, Setfl, Libc.ONonblock);
         return Launch(spawn with { Terminal = Marshal.PtrToStringUTF8((nint)name) });
     }

@@ -33,6 +33,7 @@ internal static unsafe class Libc
     public const int ONonblock = 0x800;
     public const int ORdwr = 2;
     public const int ONoctty = 0x100;
+    public const short SpawnResetIds = 0x01;
     public const short SpawnSetsid = 0x80;
     public const short SpawnSetsigmask = 0x08;
     public const short SpawnSetsigdef = 0x04;
@@ -40,6 +41,7 @@ internal static unsafe class Libc
     public const ulong Fionread = 0x541B;
     public const int PrSetDumpable = 4;
     public const int PrSetChildSubreaper = 36;
+    public const int PrSetNoNewPrivs = 38;
 
     /// <summary>The error number of this thread's last call.</summary>
     public static int LastError => Marshal.GetLastPInvokeError();
@@ -114,6 +116,9 @@ internal static unsafe class Libc
 
     [DllImport("libc", SetLastError = true)]
     public static extern int kill(int pid, int signal);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern nint syscall(nint number, nint a, nint b, nint c);
 
     [DllImport("libc", SetLastError = true)]
     public static extern int prctl(int option, ulong a, ulong b, ulong c, ulong d);

@@ -25,6 +25,7 @@ internal static class Server
         _tokenSha256 = Convert.FromHexString(settings.TokenSha256);
         var only = settings.Peer is null ? null : IPAddress.Parse(settings.Peer);
         Reaper.Start();
+        UserThread.Start();
         using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         listener.Bind(IPEndPoint.Parse(settings.Listen));

@@ -6,6 +6,7 @@ namespace Corral.Guest;
 /// <summary>What is to be started, and with which descriptors.</summary>
 internal sealed record Spawn
 {
+    /// <summary>A program's path, and what it is given.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
@@ -27,17 +28,14 @@ internal sealed record Spawn
 /// <summary>Starts programs in a session of their own, as root or as the sandbox's user, without ever forking this process.</summary>
 internal static unsafe class Spawner
 {
-    private const string AsUser = "/usr/bin/setpriv";
-
     // Larger than the C library's own types.
     private const int OpaqueSize = 512;
 
     /// <summary>The process id, or the error number negated.</summary>
-    public static int Start(Spawn spawn)
+    public static int Start(Spawn spawn) => spawn.Root ? Launch(spawn, 0) : UserThread.Spawn(() => Launch(spawn, Libc.SpawnResetIds));
+
+    private static int Launch(Spawn spawn, int ids)
     {
-        List<string> command = spawn.Root
-            ? ["/usr/bin/env", "--", .. spawn.Command]
-            : [AsUser, "--reuid", "1000", "--regid", "1000", "--clear-groups", "--no-new-privs", "--", .. spawn.Command];
         byte* actions = stackalloc byte[OpaqueSize];
         byte* attributes = stackalloc byte[OpaqueSize];
         byte* signals = stackalloc byte[OpaqueSize];
@@ -46,7 +44,7 @@ internal static unsafe class Spawner
         {
             Libc.posix_spawn_file_actions_init(actions);
             Libc.posix_spawnattr_init(attributes);
-            Libc.posix_spawnattr_setflags(attributes, Libc.SpawnSetsid | Libc.SpawnSetsigmask | Libc.SpawnSetsigdef);
+            Libc.posix_spawnattr_setflags(attributes, (short)(ids | Libc.SpawnSetsid | Libc.SpawnSetsigmask | Libc.SpawnSetsigdef));
             Libc.sigemptyset(signals);
             Libc.posix_spawnattr_setsigmask(attributes, signals);
             Libc.sigfillset(signals);
@@ -55,8 +53,8 @@ internal static unsafe class Spawner
             // Ours close by themselves; whatever else this process was given does, too.
             Libc.posix_spawn_file_actions_addclosefrom_np(actions, 3);
             Libc.posix_spawn_file_actions_addchdir_np(actions, Text(spawn.Directory, owned));
-            var program = Text(command[0], owned);
-            var (arguments, environment) = ((nint)Vector(command, owned), (nint)Vector([.. spawn.Environment.Select(e => $"{e.Key}={e.Value}")], owned));
+            var program = Text(spawn.Command[0], owned);
+            var (arguments, environment) = ((nint)Vector(spawn.Command, owned), (nint)Vector([.. spawn.Environment.Select(e => $"{e.Key}={e.Value}")], owned));
             var (wired, set) = ((nint)actions, (nint)attributes);
             return OomScore.Raised(() =>
             {

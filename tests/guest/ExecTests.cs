@@ -33,6 +33,21 @@ public sealed class ExecTests(SharedGuest shared)
     }
 
     [Fact]
+    public async Task Of_root_nothing_is_left_in_the_users_commands()
+    {
+        const string Status = "grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs):' /proc/self/status | tr -s '\\t ' ' '";
+        var box = await shared.GetAsync();
+        var user = (await box.ShAsync(Status)).Out;
+        Assert.Contains("Uid: 1000 1000 1000 1000\nGid: 1000 1000 1000 1000\nGroups: \n", user, StringComparison.Ordinal);
+        foreach (var set in new[] { "CapInh", "CapPrm", "CapEff", "CapAmb" }) Assert.Contains(set + ": 0000000000000000\n", user, StringComparison.Ordinal);
+        Assert.Contains("NoNewPrivs: 1\n", user, StringComparison.Ordinal);
+        Assert.Contains("Uid: 0 0 0 0\nGid: 0 0 0 0\n", (await box.ShAsync(Status, root: true)).Out, StringComparison.Ordinal);
+
+        // The thread that starts them is root's again.
+        Assert.Equal("0 0 0 0", (await box.ShAsync("cat /proc/1/task/*/status | sed -n 's/^[UG]id:[[:space:]]*//p' | tr -s '\\t' ' ' | sort -u", root: true)).Out.Trim());
+    }
+
+    [Fact]
     public async Task A_timeout_ends_the_whole_group_and_is_told_apart()
     {
         var box = await shared.GetAsync();

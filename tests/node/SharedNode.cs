@@ -10,10 +10,13 @@ public sealed class SharedNode : IAsyncLifetime
 {
     private readonly Lazy<Task<TestNode>> _node = new(() => TestNode.StartAsync());
 
-    internal Task<TestNode> GetAsync(string isolation)
+    /// <summary>The node, without what earlier tests left on it: each asks once, before anything else.</summary>
+    internal async Task<TestNode> GetAsync(string isolation)
     {
         RequiredHost.Check(isolation);
-        return _node.Value;
+        var node = await _node.Value;
+        await node.EndLeftoversAsync();
+        return node;
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;

@@ -19,6 +19,7 @@ internal sealed class TestNode : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
     private readonly bool _keep;
+    private readonly List<SandboxOrder> _run = [];
     private int _count;
 
     private TestNode(ServiceProvider services, string home, bool keep)
@@ -62,8 +63,16 @@ internal sealed class TestNode : IAsyncDisposable
 
     public async Task<Box> RunAsync(SandboxOrder order)
     {
+        _run.Add(order);
         var outcome = await Table.StartAsync(order, CancellationToken.None);
         return outcome is StartOutcome.Running ? Table.Find(order.SandboxId)! : throw new InvalidOperationException($"The sandbox does not run: {outcome}");
+    }
+
+    /// <summary>Ends what a test that failed did not.</summary>
+    public async Task EndLeftoversAsync()
+    {
+        foreach (var order in _run) await Table.EndAsync(order.SandboxId, order.Generation, CancellationToken.None);
+        _run.Clear();
     }
 
     /// <summary>Runs a shell line as the sandbox's root, and answers its standard output.</summary>

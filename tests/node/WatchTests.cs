@@ -76,7 +76,7 @@ public sealed class WatchTests(SharedNode shared)
         var box = await node.RunAsync(order);
         await using var watch = Watch.Begin(box, "/workspace", recursive: false);
         await watch.NextAsync();
-        await node.UserShAsync(box, "perl -e 'for (1..100000) { my $n = \"a-name-that-is-rather-long-so-that-buffers-fill-$_\"; open my $f, \">\", $n or die; close $f; unlink $n }'; touch end");
+        await node.UserShAsync(box, "perl -e 'for (1..40000) { my $n = \"a-name-that-is-rather-long-so-that-buffers-fill-$_\"; open my $f, \">\", $n or die; close $f; unlink $n }'; touch end");
         Assert.Equal("alive", await node.UserShAsync(box, "echo alive"));
         await watch.SeesAsync("overflow");
         await watch.SeesAsync("created /workspace/end");

@@ -35,7 +35,7 @@ public sealed class FailureTests
             using var client = terminating.Client(terminating.Listen("api.test"), version);
             using var answer = await client.GetAsync("https://api.test/");
             Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
-            Assert.Equal(Refusals.CertificateInvalid, answer.Headers.GetValues("x-egress-reason").Single());
+            Assert.Equal(Refusals.CertificateInvalid, answer.Headers.GetValues("x-corral-egress").Single());
             Assert.DoesNotContain(Terminating.Secret, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
@@ -54,7 +54,7 @@ public sealed class FailureTests
         using var client = terminating.Client(terminating.Listen("api.test"));
         using var answer = await client.GetAsync("https://api.test/");
         Assert.Equal(status, answer.StatusCode);
-        Assert.Equal(reason, answer.Headers.GetValues("x-egress-reason").Single());
+        Assert.Equal(reason, answer.Headers.GetValues("x-corral-egress").Single());
     }
 
     [Fact]
@@ -64,7 +64,7 @@ public sealed class FailureTests
         using var client = terminating.Client(terminating.Listen("api.test"));
         using var answer = await client.GetAsync("https://api.test/");
         Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
-        Assert.Equal(Refusals.ConnectFailed, answer.Headers.GetValues("x-egress-reason").Single());
+        Assert.Equal(Refusals.ConnectFailed, answer.Headers.GetValues("x-corral-egress").Single());
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class FailureTests
         var watch = Stopwatch.StartNew();
         using var answer = await client.GetAsync("https://api.test/");
         Assert.Equal(HttpStatusCode.GatewayTimeout, answer.StatusCode);
-        Assert.Equal(Refusals.UpstreamTimeout, answer.Headers.GetValues("x-egress-reason").Single());
+        Assert.Equal(Refusals.UpstreamTimeout, answer.Headers.GetValues("x-corral-egress").Single());
         Assert.InRange(watch.Elapsed.TotalSeconds, 0.9, 30);
     }
 

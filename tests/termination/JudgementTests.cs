@@ -49,7 +49,7 @@ public sealed class JudgementTests
         await client.SendAsync("GET /bad HTTP/1.1\r\nHost: evil.test\r\n\r\n");
         var refused = await client.AnswerAsync();
         Assert.StartsWith("HTTP/1.1 421 ", refused, StringComparison.Ordinal);
-        Assert.Contains("x-egress-reason: HOST_MISMATCH", refused, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("x-corral-egress: HOST_MISMATCH", refused, StringComparison.OrdinalIgnoreCase);
         await client.SendAsync(Good);
         Assert.StartsWith("HTTP/1.1 200 ", await client.AnswerAsync(), StringComparison.Ordinal);
         Assert.Equal(["/good", "/good"], rig.Seen);

@@ -146,7 +146,7 @@ public sealed class ProxyTests
         using var client = terminating.Client(terminating.Listen("api.test"));
         using var answer = await client.GetAsync("https://api.test/");
         Assert.Equal(status, answer.StatusCode);
-        Assert.Equal(reason, answer.Headers.GetValues("x-egress-reason").Single());
+        Assert.Equal(reason, answer.Headers.GetValues("x-corral-egress").Single());
     }
 
     private static Task<DialOutcome> DialAsync(Terminating terminating, DialTarget target) =>

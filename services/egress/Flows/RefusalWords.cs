@@ -23,9 +23,10 @@ internal static class RefusalWords
     public static int StatusOf(string reason) => reason switch
     {
         Refusals.HostMismatch or Refusals.ServerNameMismatch => 421,
-        Refusals.RequestMalformed or Refusals.HelloMalformed => 400,
+        Refusals.RequestMalformed or Refusals.HelloMalformed or Refusals.ClientClosed => 400,
+        Refusals.MethodNotAllowed => 405,
         Refusals.HelloTimeout => 408,
-        Refusals.ConnectTimeout => 504,
+        Refusals.ConnectTimeout or Refusals.UpstreamTimeout => 504,
         _ => IsFailure(reason) ? 502 : 403,
     };
 
@@ -42,5 +43,6 @@ internal static class RefusalWords
 
     private static bool IsFailure(string reason) =>
         reason is Refusals.ConnectFailed or Refusals.ConnectTimeout or Refusals.ResolverFailed or Refusals.NameNotFound or Refusals.ProxyFailed
-            or Refusals.ProxyAuthentication or Refusals.ProxyRefused;
+            or Refusals.ProxyAuthentication or Refusals.ProxyRefused or Refusals.CertificateInvalid or Refusals.UpstreamFailed or Refusals.UpstreamTimeout
+            or Refusals.Detached or Refusals.ClientClosed;
 }

@@ -50,7 +50,7 @@ internal sealed partial class RequestHandler(
             if (verdict.Refusal is { } refusal)
             {
                 record.Reason = refusal;
-                await RequestAnswers.RefuseAsync(context, verdict.Status, refusal);
+                await RequestAnswers.RefuseAsync(context, refusal);
                 return;
             }
 
@@ -85,7 +85,7 @@ internal sealed partial class RequestHandler(
         {
             record.Allowed = false;
             record.Reason = Refusals.RequestMalformed;
-            await RequestAnswers.RefuseAsync(context, StatusCodes.Status400BadRequest, Refusals.RequestMalformed);
+            await RequestAnswers.RefuseAsync(context, Refusals.RequestMalformed);
             return;
         }
 
@@ -110,7 +110,7 @@ internal sealed partial class RequestHandler(
                 : UpstreamFailure.Of(error, context.Features.Get<IForwarderErrorFeature>()?.Exception, flow);
             record.Reason = failure.Reason;
             record.Allowed = failure.Allowed;
-            await RequestAnswers.FailAsync(context, failure);
+            await RequestAnswers.FailAsync(context, failure.Reason);
         }
     }
 

@@ -18,43 +18,43 @@ internal static class RequestJudge
         // 1
         if (!IsCarried(context))
         {
-            return RequestVerdict.Refuse(StatusCodes.Status405MethodNotAllowed, Refusals.MethodNotAllowed);
+            return RequestVerdict.Refuse(Refusals.MethodNotAllowed);
         }
 
         // 2
         if (!TryReadAuthority(context.Request.Host.Value, DefaultPort(flow), out var name, out var port))
         {
-            return RequestVerdict.Refuse(StatusCodes.Status400BadRequest, Refusals.RequestMalformed);
+            return RequestVerdict.Refuse(Refusals.RequestMalformed);
         }
 
         if (name != flow.Name || port != flow.Destination.Port)
         {
-            return RequestVerdict.Refuse(StatusCodes.Status421MisdirectedRequest, Refusals.HostMismatch);
+            return RequestVerdict.Refuse(Refusals.HostMismatch);
         }
 
         // 3
         var match = policy.Match(name);
         if (!match.Allowed)
         {
-            return RequestVerdict.Refuse(StatusCodes.Status403Forbidden, Refusals.NameNotAllowed);
+            return RequestVerdict.Refuse(Refusals.NameNotAllowed);
         }
 
         // 4
         if (!MayCarrySecrets(flow) && match.Transform is { Inject.Length: > 0 })
         {
-            return RequestVerdict.Refuse(StatusCodes.Status403Forbidden, Refusals.SecretNeedsTls);
+            return RequestVerdict.Refuse(Refusals.SecretNeedsTls);
         }
 
         // 5
         if (MayCarrySecrets(flow) && NeedsRevoked(context.Request.Headers, match))
         {
-            return RequestVerdict.Refuse(StatusCodes.Status403Forbidden, Refusals.SecretRevoked);
+            return RequestVerdict.Refuse(Refusals.SecretRevoked);
         }
 
         // 6
         return TargetOf(context) is { } target
             ? RequestVerdict.Pass(match, target)
-            : RequestVerdict.Refuse(StatusCodes.Status400BadRequest, Refusals.RequestMalformed);
+            : RequestVerdict.Refuse(Refusals.RequestMalformed);
     }
 
     /// <summary>A secret leaves over TLS to the port of HTTPS, and no other way.</summary>
