@@ -11,6 +11,9 @@ namespace Corral.Security.Tests.Egress;
 /// <param name="create">The sandbox.</param>
 internal sealed class AttackFamily(string name, Func<JsonObject> create) : IEnumerable<string>
 {
+    /// <summary>Where and as whom attacks are made.</summary>
+    public static readonly IReadOnlyList<(string Isolation, string User)> Kinds = [("runc", "user"), ("runc", "root"), ("runsc", "user"), ("runsc", "root")];
+
     private readonly Dictionary<string, Attack> _attacks = new(StringComparer.Ordinal);
 
     public string Name => name;
@@ -23,10 +26,9 @@ internal sealed class AttackFamily(string name, Func<JsonObject> create) : IEnum
 
     /// <summary>Each attack, under both runtimes, as root and as the user.</summary>
     public IEnumerable<TheoryDataRow<string, string, string>> Everywhere() =>
-        from isolation in new[] { "runc", "runsc" }
-        from user in new[] { "user", "root" }
+        from kind in Kinds
         from attack in _attacks.Keys
-        select new TheoryDataRow<string, string, string>(attack, isolation, user);
+        select new TheoryDataRow<string, string, string>(attack, kind.Isolation, kind.User);
 
     /// <summary>Asserts that an attack failed: inside, in the log, and on the wire.</summary>
     public async Task AssertRefusedAsync(SecurityLab lab, string attack, string isolation, string user)

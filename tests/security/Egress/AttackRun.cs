@@ -9,28 +9,26 @@ internal sealed class AttackRun
 {
     private readonly SecurityLab _lab;
     private readonly string _sandbox;
-    private readonly long _before;
 
-    private AttackRun(SecurityLab lab, string sandbox, long before, IReadOnlyDictionary<string, string> seen) =>
-        (_lab, _sandbox, _before, Seen) = (lab, sandbox, before, seen);
+    private AttackRun(SecurityLab lab, string sandbox, IReadOnlyDictionary<string, string> seen) => (_lab, _sandbox, Seen) = (lab, sandbox, seen);
 
     /// <summary>What the attacker saw, by attack.</summary>
     public IReadOnlyDictionary<string, string> Seen { get; }
 
     public static async Task<AttackRun> StartAsync(SecurityLab lab, AttackFamily family, string isolation, string user)
     {
-        var sandbox = await lab.SandboxAsync(family.Name, isolation, family.Create);
-        var before = await lab.LogAsync(sandbox) is [.., var last] ? last.Sequence : 0;
+        var create = family.Create();
+        (create["runtime"], create["isolation"]) = ("python", isolation);
+        var sandbox = await lab.Boxes.ReadyAsync(create);
         var program = SecurityLab.Program("attack.py") + SecurityLab.Program(family.Name + ".py") + "\nattack_all()\n";
         var printed = await lab.PythonAsync(sandbox, user, program);
         var seen = JsonSerializer.Deserialize<Dictionary<string, string>>(printed)!;
         var differing = seen.Keys.ToHashSet();
         differing.SymmetricExceptWith(family);
         return differing.Count == 0
-            ? new AttackRun(lab, sandbox, before, seen)
+            ? new AttackRun(lab, sandbox, seen)
             : throw new InvalidOperationException($"{family.Name}.py and its expectations differ in: {string.Join(", ", differing)}.");
     }
 
-    /// <summary>The records since the program was started.</summary>
-    public Task<IReadOnlyList<EgressRecord>> LogAsync() => _lab.LogAsync(_sandbox, _before);
+    public Task<IReadOnlyList<EgressRecord>> LogAsync() => _lab.LogAsync(_sandbox);
 }

@@ -45,7 +45,7 @@ public sealed class InjectionAttackTests(SecurityLab lab)
         { "headers without end", "431", Unread },
         { "streams for other hosts", "HOST_MISMATCH HOST_MISMATCH 203.0.113.10", Refused("HOST_MISMATCH", "/h2-evil") },
         { "a stream with two hosts", "HOST_MISMATCH|reset \\d+|203.0.113.10|headers", Unread },
-        { "a stream with two authorities", "reset \\d+", Unread },
+        { "a stream with two authorities", "reset \\d+|goaway \\d+", Unread },
         { "a stream with a header of ones own", "203.0.113.10", Passed("/h2-own") },
         { "a stream with the header in capitals", "reset \\d+|goaway \\d+", Unread },
         { "a stream with the header in a trailer", "203.0.113.10", Passed("/h2-trailer") },

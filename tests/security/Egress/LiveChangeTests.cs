@@ -34,6 +34,7 @@ public sealed class LiveChangeTests(SecurityLab lab)
                 connection.sendall(request(name, path).encode())
                 return said(connection.recv(65536))
             print(ask(path + "/before"))
+            open("/tmp/answered", "w").close()
             until = time.monotonic() + 30
             while not os.path.exists("/tmp/changed") and time.monotonic() < until:
                 time.sleep(0.02)
@@ -118,7 +119,8 @@ public sealed class LiveChangeTests(SecurityLab lab)
         try
         {
             var asking = lab.PythonAsync(id, "user", SecurityLab.Program("attack.py") + AskTwice, name, path);
-            await Eventually.Async("the first request has arrived", () => asking.IsCompleted || lab.Outside.Origin.Seen.Any(request => request.Target == path + "/before"));
+            await Eventually.Async("the first request is answered", TimeSpan.FromSeconds(30), async () =>
+                asking.IsCompleted || (await lab.ShellAsync(id, "ls /tmp")).Contains("answered", StringComparison.Ordinal));
             if (!asking.IsCompleted)
             {
                 await ChangeAsync(id, tightened);

@@ -9,7 +9,8 @@ namespace Corral.Security.Tests.Lab;
 /// <param name="Body">Its body; for a chunked one with the trailers.</param>
 internal sealed record OriginRequest(IPAddress Server, int Port, string Head, string Body)
 {
-    public string Target => Head.Split(' ')[1];
+    /// <summary>The target of its first line; empty when that is none of a request.</summary>
+    public string Target => Head.Split(' ') is [_, var target, ..] ? target : "";
 
     /// <summary>All values of a header, in the order in which they came.</summary>
     public IReadOnlyList<string> Header(string name) =>

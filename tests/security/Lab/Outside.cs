@@ -22,6 +22,9 @@ internal sealed class Outside : IAsyncDisposable
     public static readonly IPAddress[] Forbidden =
         [.. new[] { "203.0.113.66", "169.254.169.254", "169.254.170.2", "10.98.0.5", "172.16.77.5", "192.168.77.5", "100.100.100.200" }.Select(IPAddress.Parse)];
 
+    /// <summary>So that attacks on one name can be told apart by their ports.</summary>
+    private static readonly IEnumerable<int> MoreTls = Enumerable.Range(4431, 13);
+
     private readonly NetworkSpace _space;
     private readonly CancellationTokenSource _over = new();
     private readonly ConcurrentBag<Socket> _sockets = [];
@@ -52,9 +55,17 @@ internal sealed class Outside : IAsyncDisposable
         Zone.Fill(outside.Names);
         outside.Packets = await PacketLog.StartAsync(outside._space);
         await outside.ServeAsync(Echo, (stream, _) => stream.CopyToAsync(stream));
-        foreach (var port in new[] { Banner, Smtp }) await outside.ServeAsync(port, async (stream, _) => await stream.WriteAsync("220 lab\r\n"u8.ToArray()));
+        foreach (var port in new[] { Banner, Smtp })
+        {
+            await outside.ServeAsync(port, async (stream, _) =>
+            {
+                await stream.WriteAsync("220 lab\r\n"u8.ToArray());
+                await stream.CopyToAsync(stream);
+            });
+        }
+
         foreach (var port in new[] { Http, OtherHttp }) await outside.ServeAsync(port, outside.Origin.ServeAsync);
-        foreach (var port in new[] { Https, OtherTls }) await outside.ServeAsync(port, outside.ServeTlsAsync);
+        foreach (var port in (int[])[Https, OtherTls, .. MoreTls]) await outside.ServeAsync(port, outside.ServeTlsAsync);
         await outside.ServeAsync(HttpProxy, (stream, _) => outside.ForwardProxy.ServeHttpAsync(stream, outside.ConnectAsync));
         await outside.ServeAsync(SocksProxy, (stream, _) => outside.ForwardProxy.ServeSocksAsync(stream, outside.ConnectAsync));
         return outside;

@@ -7,7 +7,7 @@ turn = threading.Lock()
 def one_at_a_time(function):
     def alone():
         with turn:
-            time.sleep(3)
+            time.sleep(1)
             return function()
     attacks[function.__name__.replace("_", " ")] = alone
     return function
@@ -37,14 +37,21 @@ def more_connections_than_may_be_open():
 
 @one_at_a_time
 def more_connections_than_may_be_made_in_a_second():
-    address, good = lookup("allowed.test"), 0
-    for _ in range(400):
-        kept = []
-        good += try_echo(address, kept)
-        for connection in kept:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.close()
-    return "bounded" if good < 400 else f"{good} connections"
+    address = lookup("allowed.test")
+
+    def try_some(_):
+        good = 0
+        for _ in range(40):
+            kept = []
+            good += try_echo(address, kept)
+            for connection in kept:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+        return good
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        good = sum(pool.map(try_some, range(16)))
+    return "bounded" if good < 640 else f"{good} connections"
 
 
 @one_at_a_time

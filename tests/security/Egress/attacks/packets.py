@@ -157,8 +157,9 @@ def a_connection_of_many_paths():
 @attack
 def data_in_the_first_packet_of_a_connection():
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
-        client.settimeout(PATIENCE)
+        # Blocking: with a timeout, the call answers before anything has come of it.
         client.sendto(b"hello\n", 0x20000000, (EVIL, 6002))
+        client.settimeout(PATIENCE)
         return said(client.recv(100))
 
 
@@ -243,16 +244,20 @@ def a_tunnel_device():
 
 @attack
 def the_device_of_tunnels():
-    return outcome(lambda: os.close(os.open("/dev/net/tun", os.O_RDWR)) or "allowed")
+    import fcntl
+    with open("/dev/net/tun", "r+b", buffering=0) as device:
+        fcntl.ioctl(device, 0x400454ca, struct.pack("16sH22x", b"tun7", 1))
+    return "allowed"
 
 
 @attack
 def forwarding():
-    def write():
-        with open("/proc/sys/net/ipv4/ip_forward", "w") as file:
-            file.write("1")
-        return "allowed"
-    return outcome(write)
+    # A kernel of the sandbox's own may let its root turn it on: there is nobody to forward for.
+    with open("/proc/sys/net/ipv4/ip_forward", "w") as file:
+        file.write("1")
+    with open("/proc/net/dev") as file:
+        interfaces = {line.split(":")[0].strip() for line in file if ":" in line}
+    return "of no use" if interfaces <= {"lo", "eth0"} else "allowed"
 
 
 @attack
@@ -331,10 +336,14 @@ def sockets_of_the_control_plane():
 
 @attack
 def devices_of_the_host():
-    usual = {"console", "core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"}
+    # fuse and net are there in gVisor, whose own kernel is behind them.
+    usual = {"fuse", "net", "console", "core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"}
     return " ".join(sorted(set(os.listdir("/dev")) - usual)) or "none"
 
 
 @attack
 def a_device_made_by_oneself():
-    return outcome(lambda: os.mknod(f"/tmp/mem-{os.getpid()}", 0o20666, os.makedev(1, 1)) or "allowed")
+    path = f"/tmp/memory-{os.getpid()}"
+    os.mknod(path, 0o20666, os.makedev(1, 1))
+    with open(path, "rb") as device:
+        return repr(device.read(16))
