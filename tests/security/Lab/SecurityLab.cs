@@ -92,7 +92,7 @@ public sealed class SecurityLab : IAsyncLifetime
     internal async Task<IReadOnlyDictionary<string, Hunt>> HuntAsync(string isolation, bool proxied)
     {
         var secrets = await SecretsAsync();
-        return await _hunts.GetOrAdd($"{isolation}/{proxied}", _ => new(() => Hunt.InsideAsync(this, secrets.Sandboxes[(isolation, proxied)], secrets.Needles, secrets.Tokens))).Value;
+        return await _hunts.GetOrAdd($"{isolation}/{proxied}", _ => new(() => Hunt.InsideAsync(this, secrets.Sandboxes[(isolation, proxied)], secrets.Since, secrets.Needles, secrets.Tokens))).Value;
     }
 
     /// <summary>Runs a program of the suite in a sandbox; what it prints.</summary>

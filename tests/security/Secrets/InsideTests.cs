@@ -29,6 +29,7 @@ public sealed class InsideTests(SecurityLab lab)
     [InlineData("runsc")]
     public async Task PlantedValue_IsFoundInEveryPlace(string isolation)
     {
+        var since = TimeProvider.System.GetUtcNow();
         var needles = new Needles();
         var planted = needles.Make("planted");
         var id = await lab.Boxes.ReadyAsync(new() { ["runtime"] = "python", ["isolation"] = isolation, ["env"] = new System.Text.Json.Nodes.JsonObject { ["PLANTED"] = planted } });
@@ -36,7 +37,7 @@ public sealed class InsideTests(SecurityLab lab)
         {
             await lab.ShellAsync(id, $"mkdir -p /tmp/crash /root/deep/er; echo {planted} | tee /tmp/crash/core > /root/deep/er/file; (exec -a {planted} sleep 1000) > /dev/null 2>&1 & tail -f /root/deep/er/file > /dev/null 2>&1 & true");
 
-            var hunts = await Hunt.InsideAsync(lab, id, needles);
+            var hunts = await Hunt.InsideAsync(lab, id, since, needles);
 
             foreach (var place in Everywhere.Except(["kernel"])) Assert.True(hunts[place].Found.Count > 0, $"It was planted in {place}, and not found there.");
         }

@@ -25,7 +25,6 @@ internal sealed class Needles
         var bytes = Encoding.UTF8.GetBytes(value);
         _needles[name] = bytes;
         _needles[name + " in hexadecimal"] = Encoding.ASCII.GetBytes(Convert.ToHexStringLower(bytes));
-        _needles[name + " backwards"] = [.. bytes.Reverse()];
         // Within something longer it may begin at any of three places of a group.
         for (var shift = 0; shift < 3; shift++)
         {
@@ -38,7 +37,7 @@ internal sealed class Needles
     public void Add(string name, byte[] value)
     {
         _needles[name + " as bytes"] = value;
-        Add(name, Convert.ToHexStringLower(value));
+        _needles[name] = Encoding.ASCII.GetBytes(Convert.ToHexStringLower(value));
     }
 
     /// <summary>All of them, so that whoever looks for them does not hold them.</summary>

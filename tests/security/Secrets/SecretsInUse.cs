@@ -27,6 +27,9 @@ internal sealed class SecretsInUse
 
     private SecretsInUse() => (Literal, Vault, Environment) = (Needles.Make("literal"), Needles.Make("vault"), Needles.Make("environment"));
 
+    /// <summary>Before there was any of them.</summary>
+    public DateTimeOffset Since { get; } = TimeProvider.System.GetUtcNow();
+
     /// <summary>The tenant's and the operator's secrets.</summary>
     public Needles Needles { get; } = new();
 

@@ -5,6 +5,8 @@ import ctypes, json, os, re, resource, signal, stat, subprocess, sys
 MASK = 0x5A
 TABLE = bytes(byte ^ MASK for byte in range(256))
 PIECE = 4 << 20
+# What has not changed since is from the template, which is older than the secrets.
+SINCE = float(sys.argv[2])
 needles = {name: bytes.fromhex(masked) for name, masked in json.loads(sys.argv[1]).items()}
 longest = max(len(needle) for needle in needles.values())
 places = {}
@@ -89,7 +91,8 @@ def files():
             path = os.path.join(folder, name)
             search("files", path.encode(), "a name")
             try:
-                if stat.S_ISREG(os.lstat(path).st_mode):
+                status = os.lstat(path)
+                if stat.S_ISREG(status.st_mode) and status.st_ctime >= SINCE:
                     search_file("files", path)
                 elif os.path.islink(path):
                     search("files", os.readlink(path).encode(), path)
