@@ -29,7 +29,7 @@ public sealed class LiveChangeTests(SecurityLab lab)
         import sys
         name, path = sys.argv[1:]
         with secured(name) as connection:
-            connection.settimeout(5)
+            connection.settimeout(PATIENCE)
             def ask(path):
                 connection.sendall(request(name, path).encode())
                 return said(connection.recv(65536))
@@ -42,7 +42,7 @@ public sealed class LiveChangeTests(SecurityLab lab)
         try:
             with secured(name) as connection:
                 connection.sendall(request(name, path + "/anew").encode())
-                print(said(read_answers(connection)))
+                print(said(read_all(connection)))
         except OSError as problem:
             print(word_for(problem))
         """;

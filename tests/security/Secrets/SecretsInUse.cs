@@ -61,6 +61,7 @@ internal sealed class SecretsInUse
         foreach (var journal in Directory.EnumerateFiles(Path.Combine(lab.Instance.Home, "node", "journal"), "*.json"))
         {
             var record = JsonNode.Parse(await File.ReadAllTextAsync(journal))!;
+            if ((string?)record["SandboxId"] is null or "") continue;
             secrets.Tokens.Add("token of " + (string)record["Box"]!, Convert.FromHexString((string)record["Token"]!));
         }
 

@@ -2,7 +2,7 @@
 import concurrent.futures, errno, json, os, socket, ssl, struct, time
 
 ALLOWED, OTHER, EVIL, LISTED, GATE = "203.0.113.10", "203.0.113.11", "203.0.113.66", "198.51.100.7", "100.64.0.1"
-PATIENCE = 5
+PATIENCE = 10
 attacks = {}
 
 
@@ -46,12 +46,14 @@ def connect(host, port):
     return connection
 
 
-def read_all(connection, patience=PATIENCE):
-    connection.settimeout(patience)
+def read_all(connection, quiet=1.5):
+    """All that comes until the end, or until nothing more has come for a while."""
+    connection.settimeout(PATIENCE)
     data = b""
     try:
         while chunk := connection.recv(65536):
             data += chunk
+            connection.settimeout(quiet)
     except TimeoutError:
         pass
     return data
@@ -85,11 +87,11 @@ def status_of(answer):
     return f"{status} {body.decode('latin-1').split(' ')[0]}".strip()
 
 
-def tcp(host, port, words=b"hello\n", patience=PATIENCE):
+def tcp(host, port, words=b"hello\n"):
     with connect(host, port) as connection:
         if words:
             connection.sendall(words)
-        connection.settimeout(patience)
+        connection.settimeout(PATIENCE)
         try:
             return said(connection.recv(65536))
         except TimeoutError:
@@ -100,11 +102,7 @@ def http(host, request, port=80):
     """What a server, or whoever is in between, answers to the bytes of some requests."""
     with connect(host, port) as connection:
         connection.sendall(request if isinstance(request, bytes) else request.encode("latin-1"))
-        return said(read_answers(connection))
-
-
-def read_answers(connection, patience=1.5):
-    return read_all(connection, patience)
+        return said(read_all(connection))
 
 
 def request(host, path="/", extra="", method="GET", version="1.1"):
@@ -157,7 +155,7 @@ def secured(name, host=None, port=443, protocols=("http/1.1",)):
 def https(name, data, host=None, port=443):
     with secured(name, host, port) as connection:
         connection.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
-        return said(read_answers(connection))
+        return said(read_all(connection))
 
 
 # HTTP/2 by hand: frames, and header blocks of literals that are not indexed (RFC 7541, 6.2.2).
@@ -182,10 +180,10 @@ def fields(authority, path="/", scheme="https", method="GET"):
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"")
 
 
-def http2(connection, *requests, patience=2):
+def http2(connection, *requests):
     """The end of each stream, in their order: the first bytes of its header block and of its data."""
     connection.sendall(PREFACE + b"".join(requests))
-    data = read_all(connection, patience)
+    data = read_all(connection)
     ends, body = {}, {}
     while len(data) >= 9:
         size, kind, stream = struct.unpack(">I", b"\0" + data[:3])[0], data[3], struct.unpack(">I", data[5:9])[0] & 0x7fffffff

@@ -169,7 +169,7 @@ def an_upgrade_inside_tls():
 def a_redirection_to_another_host():
     with secured(SECRET) as connection:
         connection.sendall(request(SECRET, "/redirect").encode())
-        answer = read_answers(connection)
+        answer = read_all(connection)
     moved = answer.split(b"Location: https://")[1].split(b"/")[0].decode()
     advertised = "alternative " if b"alt-svc" in answer.lower() else ""
     return advertised + said(answer) + " then " + https(moved, request(moved, "/landed"))

@@ -192,7 +192,7 @@ def a_secret_wanted_on_a_port_of_the_attackers_choice():
     # The server's own certificate shows that it is not terminated, and so nothing is injected.
     with secured("inject.test", port=8443) as connection:
         connection.sendall(request("inject.test", "/other-port").encode())
-        return said(read_answers(connection))
+        return said(read_all(connection))
 
 
 @attack

@@ -62,7 +62,7 @@ def a_second_request_for_a_foreign_host():
         connection.sendall(request("allowed.test", "/first").encode())
         first = said(connection.recv(65536))
         connection.sendall(request("evil.test", "/second").encode())
-        return first + " " + said(read_answers(connection))
+        return first + " " + said(read_all(connection))
 
 
 @attack
@@ -160,7 +160,7 @@ def a_request_after_the_server_has_spoken():
     with connect("allowed.test", 22) as connection:
         connection.recv(9)
         connection.sendall(request("evil.test", "/late").encode())
-        return said(read_answers(connection))
+        return said(read_all(connection))
 
 
 @attack
