@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Corral.Egress.Policies;
 
 /// <summary>A range of addresses of one family. Bits below the prefix are ignored: 10.0.0.1/8 is 10.0.0.0/8.</summary>
-internal readonly struct AddressRange
+internal readonly record struct AddressRange
 {
     private readonly UInt128 _first;
     private readonly UInt128 _mask;
