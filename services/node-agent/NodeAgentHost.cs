@@ -24,6 +24,7 @@ internal static class NodeAgentHost
         builder.Services.AddCorralClient<Scheduler.V1.NodeRegistryService.NodeRegistryServiceClient>("scheduler");
         builder.Services.AddCorralClient<Sessions.V1.NodeReportService.NodeReportServiceClient>("sessions");
         builder.Services.AddSingleton<NodeGrpcService>();
+        builder.Services.AddSingleton<CommandStreams>();
         builder.Services.AddSingleton<ExecGrpcService>();
         builder.Services.AddSingleton<FileWatches>();
         builder.Services.AddSingleton<FileGrpcService>();
@@ -99,6 +100,7 @@ internal static class NodeAgentHost
         services.AddSingleton<Recovery>();
         services.AddSingleton<UsageReader>();
         services.AddSingleton<CommandRunner>();
+        services.AddSingleton<LastingCommands>();
         services.AddSingleton<Grep>();
         services.AddSingleton<CodeRunner>();
         services.AddSingleton<WarmPool>();
