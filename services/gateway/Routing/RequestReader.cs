@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Globalization;
 using Corral.Gateway.Transcoding;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 
 namespace Corral.Gateway.Routing;
 
@@ -13,6 +15,7 @@ internal static class RequestReader
     {
         var message = await ReadMessageAsync(context, route);
         route.ReadPath(context.Request.Path, message);
+        Resume(context.Request, route, message);
         return message;
     }
 
@@ -41,6 +44,18 @@ internal static class RequestReader
         }
 
         return message;
+    }
+
+    // A client that reconnects a stream of events says what it had last.
+    private static void Resume(HttpRequest request, Route route, IMessage message)
+    {
+        if (route.IsStream && request.Headers["Last-Event-ID"] is [{ Length: > 0 } last]
+            && route.Descriptor.InputType.FindFieldByName("after") is { FieldType: FieldType.Int64 } after
+            && after.Accessor.GetValue(message) is 0L
+            && long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
+        {
+            after.Accessor.SetValue(message, sequence);
+        }
     }
 
     private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContext context)

@@ -67,8 +67,8 @@ internal sealed class Route
 
     public bool IsStream => Descriptor.IsServerStreaming;
 
-    /// <summary>Commands, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
-    public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "FileService" or "EgressLogService";
+    /// <summary>Commands, terminals, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
+    public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "TerminalService" or "FileService" or "EgressLogService";
 
     /// <summary>Whether a part of a path stands for a field.</summary>
     public static bool IsParameter(string part) => part is ['{', .., '}'];

@@ -19,7 +19,7 @@ internal sealed partial class CommandStreams(LastingCommands commands, IHostAppl
     public async Task StartAsync(Box box, CommandSpec spec, string execId, IAsyncStreamWriter<StreamResponse> writer, CancellationToken cancellationToken)
     {
         var name = execId.Length > 0 ? Checked(execId) : Ids.New("exec-");
-        await StoppableAsync(cancellationToken, async stop =>
+        await StoppableAsync(async stop =>
         {
             var last = 0L;
             var exit = await commands.StartAsync(box, spec, RunOf(name), async (stream, position) =>
@@ -37,14 +37,14 @@ internal sealed partial class CommandStreams(LastingCommands commands, IHostAppl
                 }, stop);
             });
             if (exit is { } over) await writer.WriteAsync(new StreamResponse { Exit = Exits.Tell(over, last + 1) }, stop);
-        });
+        }, cancellationToken);
     }
 
     public async Task AttachAsync(Box box, AttachRequest request, IAsyncStreamWriter<AttachResponse> writer, CancellationToken cancellationToken)
     {
         var name = Checked(request.ExecId);
         if (request.After < 0) throw RpcErrors.InvalidArgument("after", "must not be negative.");
-        await StoppableAsync(cancellationToken, async stop =>
+        await StoppableAsync(async stop =>
         {
             var last = 0L;
             var asked = new GuestRequest { Op = "attach", Run = RunOf(name), After = request.After };
@@ -65,7 +65,7 @@ internal sealed partial class CommandStreams(LastingCommands commands, IHostAppl
                 }, stop);
             });
             if (exit is { } over) await writer.WriteAsync(new AttachResponse { Exit = Exits.Tell(over, last + 1) }, stop);
-        });
+        }, cancellationToken);
     }
 
     public async Task SignalAsync(Box box, SignalRequest request)
@@ -97,7 +97,7 @@ internal sealed partial class CommandStreams(LastingCommands commands, IHostAppl
     }
 
     // A node that stops leaves its commands running: whoever follows one is told to come again.
-    private async Task StoppableAsync(CancellationToken cancellationToken, Func<CancellationToken, Task> follow)
+    private async Task StoppableAsync(Func<CancellationToken, Task> follow, CancellationToken cancellationToken)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
         try
