@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Globalization;
+using Corral.Dialect.V1;
 using Corral.Gateway.Transcoding;
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
 
 namespace Corral.Gateway.Routing;
 
@@ -15,8 +15,17 @@ internal static class RequestReader
     {
         var message = await ReadMessageAsync(context, route);
         route.ReadPath(context.Request.Path, message);
-        Resume(context.Request, route, message);
+        ReadLastEventId(context.Request, route, message);
         return message;
+    }
+
+    // A client whose stream broke repeats its address, and says in a header what it saw last.
+    private static void ReadLastEventId(HttpRequest request, Route route, IMessage message)
+    {
+        if (route.Call.Answer == Answer.Events && long.TryParse(request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out var last))
+        {
+            route.Descriptor.InputType.FindFieldByName("after")?.Accessor.SetValue(message, last);
+        }
     }
 
     private static async Task<IMessage> ReadMessageAsync(HttpContext context, Route route)
@@ -38,24 +47,12 @@ internal static class RequestReader
         }
 
         var message = JsonMessageReader.ReadQuery(type, context.Request.Query, name => name == "raw" && route.Call.RawField.Length > 0);
-        if (route.Call.BodyField.Length > 0)
+        if (route.Call.BodyField.Length > 0 && !route.IsUpload)
         {
             type.FindFieldByName(route.Call.BodyField).Accessor.SetValue(message, UnsafeByteOperations.UnsafeWrap(await ReadBodyAsync(context)));
         }
 
         return message;
-    }
-
-    // A client that reconnects a stream of events says what it had last.
-    private static void Resume(HttpRequest request, Route route, IMessage message)
-    {
-        if (route.IsStream && request.Headers["Last-Event-ID"] is [{ Length: > 0 } last]
-            && route.Descriptor.InputType.FindFieldByName("after") is { FieldType: FieldType.Int64 } after
-            && after.Accessor.GetValue(message) is 0L
-            && long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
-        {
-            after.Accessor.SetValue(message, sequence);
-        }
     }
 
     private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContext context)

@@ -35,7 +35,7 @@ internal sealed class Route
         IsSandboxScoped = method.InputType.FindFieldByNumber(1) is { Name: "sandbox_id" };
         RunsOnNode = IsOnNode(method.Service);
         Method = new Method<byte[], byte[]>(
-            method.IsServerStreaming ? MethodType.ServerStreaming : MethodType.Unary, method.Service.FullName, method.Name, Bytes, Bytes);
+            method.IsServerStreaming ? MethodType.ServerStreaming : method.IsClientStreaming ? MethodType.ClientStreaming : MethodType.Unary, method.Service.FullName, method.Name, Bytes, Bytes);
     }
 
     public MethodDescriptor Descriptor { get; }
@@ -66,6 +66,12 @@ internal sealed class Route
     public Method<byte[], byte[]> Method { get; }
 
     public bool IsStream => Descriptor.IsServerStreaming;
+
+    /// <summary>Whether the body is passed on as it comes, however long it is.</summary>
+    public bool IsUpload => Descriptor.IsClientStreaming;
+
+    /// <summary>Whether the answer is passed on as it comes, however long it is.</summary>
+    public bool IsDownload => Call.Answer == Answer.Bytes;
 
     /// <summary>Commands, terminals, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
     public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "TerminalService" or "FileService" or "EgressLogService";
