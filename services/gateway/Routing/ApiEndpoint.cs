@@ -57,11 +57,13 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
             else if (route.IsStream)
             {
                 using var call = await upstreams.StreamAsync(route, caller, request, context.RequestAborted);
-                await events.WriteAsync(context, route, call);
+                await (route.IsDownload ? ByteStream.WriteAsync(context, request, route, call) : events.WriteAsync(context, route, call));
             }
             else
             {
-                var answer = await upstreams.UnaryAsync(route, caller, request, context.RequestAborted);
+                var answer = route.IsUpload
+                    ? await upstreams.UploadAsync(route, caller, request, context.Request.BodyReader, context.RequestAborted)
+                    : await upstreams.UnaryAsync(route, caller, request, context.RequestAborted);
                 await AnswerWriter.WriteAsync(context, route, route.Descriptor.OutputType.Parser.ParseFrom(answer));
             }
         }

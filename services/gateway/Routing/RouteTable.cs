@@ -13,7 +13,7 @@ internal sealed class RouteTable
     /// <summary>What clients may call.</summary>
     public static readonly IReadOnlyList<ServiceDescriptor> Services =
         [
-            SandboxService.Descriptor, ExecService.Descriptor, FileService.Descriptor, RuntimeService.Descriptor,
+            SandboxService.Descriptor, ExecService.Descriptor, TerminalService.Descriptor, FileService.Descriptor, RuntimeService.Descriptor,
             NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor,
         ];
 
