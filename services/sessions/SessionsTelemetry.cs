@@ -15,4 +15,10 @@ internal static class SessionsTelemetry
 
     /// <summary>From the create's acceptance to READY.</summary>
     public static readonly Histogram<double> TimeToReady = Meter.CreateHistogram<double>("corral.sessions.time_to_ready", "s");
+
+    /// <summary>Attempts at webhooks, by what became of the delivery.</summary>
+    public static readonly Counter<long> Deliveries = Meter.CreateCounter<long>("corral.sessions.deliveries");
+
+    /// <summary>How long attempts at webhooks take.</summary>
+    public static readonly Histogram<double> DeliveryTime = Meter.CreateHistogram<double>("corral.sessions.delivery_time", "s");
 }

@@ -1,14 +1,17 @@
+using System.Net;
 using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Redis;
 using Corral.Scheduler.V1;
 using Corral.Sessions.Creating;
+using Corral.Sessions.Events;
 using Corral.Sessions.Keys;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Nodes;
 using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
 using Corral.Sessions.Vault;
+using Corral.Sessions.Webhooks;
 using Corral.Tests.Support;
 using Microsoft.Extensions.Options;
 
@@ -22,6 +25,9 @@ internal sealed class Replica : IAsyncDisposable
     private readonly ErrorLog<SandboxDriver> _log = new();
     private readonly ErrorLog<PolicyResolver> _policyLog = new();
     private readonly ErrorLog<Rotations> _rotationLog = new();
+    private readonly ErrorLog<Courier> _courierLog = new();
+    private readonly Sender _sender;
+    private readonly Couriers _couriers;
     private readonly ChangeFeed _changes;
     private readonly DueWorker _worker;
     private bool _working;
@@ -30,7 +36,8 @@ internal sealed class Replica : IAsyncDisposable
     {
         Redis = new RedisConnection(server.SocketPath);
         secrets ??= new Secrets();
-        Store = new SandboxStore(Redis);
+        Events = new EventLog(Redis, Options.Create(new EventOptions()), clock);
+        Store = new SandboxStore(Redis, Events);
         Keys = new KeyStore(Redis, clock);
         Due = new DueQueue(Redis, clock);
         var scheduler = new PlacementService.PlacementServiceClient(_channels.Get(fleet.SchedulerAddress));
@@ -47,12 +54,39 @@ internal sealed class Replica : IAsyncDisposable
         Policies = new PolicyChanger(Store, Due, Driver, _changes, drafter, policies, clock);
         Rotations = new Rotations(Vault, Policies, Due, _lifetime, _rotationLog);
         Secrets = new SecretVault(Vault, Rotations, policies);
-        _worker = new DueWorker(Due, Driver, Rotations, clock);
+        Watch = new EventWatch(Events, _changes);
+        var webhooks = Options.Create(WebhookOptions);
+        var targets = new Targets((name, cancellationToken) => Resolve(name, cancellationToken), webhooks, clock);
+        _sender = new Sender(targets, secrets, webhooks, clock);
+        WebhookStore = new WebhookStore(Redis);
+        Deliveries = new DeliveryStore(Redis, webhooks, clock);
+        Webhooks = new WebhookRegistry(WebhookStore, secrets, targets, Events, Due, webhooks, clock);
+        OnDemand = new OnDemand(Webhooks, Deliveries, _sender, clock);
+        _couriers = new Couriers(WebhookStore, Deliveries, Events, _sender, Webhooks, Due, _changes, webhooks, clock, _lifetime, _courierLog);
+        _worker = new DueWorker(Due, Driver, Rotations, _couriers, clock);
     }
 
     public RedisConnection Redis { get; }
 
+    public EventLog Events { get; }
+
     public SandboxStore Store { get; }
+
+    public EventWatch Watch { get; }
+
+    /// <summary>Receivers of tests are on this host, and speak http.</summary>
+    public WebhookOptions WebhookOptions { get; } = new() { AllowHttp = true, PermittedRanges = ["127.0.0.0/8"], FirstPause = TimeSpan.FromSeconds(10) };
+
+    /// <summary>What names lead to, for webhooks.</summary>
+    public ResolveName Resolve { get; set; } = Dns.GetHostAddressesAsync;
+
+    public WebhookStore WebhookStore { get; }
+
+    public DeliveryStore Deliveries { get; }
+
+    public WebhookRegistry Webhooks { get; }
+
+    public OnDemand OnDemand { get; }
 
     public KeyStore Keys { get; }
 
@@ -83,6 +117,7 @@ internal sealed class Replica : IAsyncDisposable
     public async Task WorkAsync()
     {
         _working = true;
+        await _changes.StartAsync(CancellationToken.None);
         await _worker.StartAsync(CancellationToken.None);
     }
 
@@ -113,6 +148,7 @@ internal sealed class Replica : IAsyncDisposable
     {
         _log.AssertEmpty();
         _rotationLog.AssertEmpty();
+        _courierLog.AssertEmpty();
     }
 
     public async ValueTask DisposeAsync()
@@ -124,6 +160,8 @@ internal sealed class Replica : IAsyncDisposable
         }
 
         _worker.Dispose();
+        _couriers.Dispose();
+        _sender.Dispose();
         _changes.Dispose();
         await Redis.DisposeAsync();
         _channels.Dispose();
