@@ -32,10 +32,11 @@ internal sealed class Replica : IAsyncDisposable
     private readonly DueWorker _worker;
     private bool _working;
 
-    public Replica(RedisServer server, Fleet fleet, TimeProvider clock, Secrets? secrets = null)
+    public Replica(RedisServer server, Fleet fleet, TimeProvider clock, Action<WebhookOptions>? configure = null)
     {
+        configure?.Invoke(WebhookOptions);
+        var secrets = new Secrets();
         Redis = new RedisConnection(server.SocketPath);
-        secrets ??= new Secrets();
         Events = new EventLog(Redis, Options.Create(new EventOptions()), clock);
         Store = new SandboxStore(Redis, Events);
         Keys = new KeyStore(Redis, clock);

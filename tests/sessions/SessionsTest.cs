@@ -1,3 +1,4 @@
+using Corral.Sessions.Webhooks;
 using Corral.Tests.Support;
 using StackExchange.Redis;
 using Xunit;
@@ -39,9 +40,9 @@ public abstract class SessionsTest : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    internal Replica NewReplica()
+    internal Replica NewReplica(Action<WebhookOptions>? configure = null)
     {
-        var replica = new Replica(Server, Fleet, Clock);
+        var replica = new Replica(Server, Fleet, Clock, configure);
         _replicas.Add(replica);
         return replica;
     }

@@ -10,7 +10,7 @@ namespace Corral.Sessions.Webhooks;
 /// <summary>A webhook whose secret was just made.</summary>
 internal sealed record NewSecret(WebhookState Webhook, string Secret);
 
-/// <summary>Registers, changes and removes webhooks. Each change is announced in the due queue before it is written, so that a courier is on its way whatever happens.</summary>
+/// <summary>Registers, changes and removes webhooks. One that begins is announced in the due queue before it is written, so that a courier is on its way whatever happens.</summary>
 internal sealed class WebhookRegistry(WebhookStore store, Secrets secrets, Targets targets, EventLog log, DueQueue due, IOptions<WebhookOptions> options, TimeProvider clock)
 {
     private const int MaxDescription = 256;
@@ -108,11 +108,16 @@ internal sealed class WebhookRegistry(WebhookStore store, Secrets secrets, Targe
         while (true)
         {
             var seen = await FindAsync(organization, id);
-            await due.AnnounceAsync(organization, Couriers.Entry(id), seen.Version + 1);
             var changed = change(seen.Record) with { UpdatedAt = clock.GetUtcNow() };
+            var begins = changed.Enabled && !seen.Record.Enabled;
+            if (begins)
+            {
+                await due.AnnounceAsync(organization, Couriers.Entry(id), seen.Version + 1);
+            }
+
             if (await store.SaveAsync(seen, changed))
             {
-                if (changed.Enabled && !seen.Record.Enabled)
+                if (begins)
                 {
                     await WakeAsync(organization, id);
                 }
