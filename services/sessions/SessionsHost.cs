@@ -37,6 +37,7 @@ internal static class SessionsHost
         services.AddSingleton(_ => new RedisConnection());
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<RedisConnection>());
         services.AddCorralClient<PlacementService.PlacementServiceClient>("scheduler");
+        services.AddCorralClient<NodeAdminService.NodeAdminServiceClient>("scheduler");
 
         services.AddSingleton<EventLog>();
         services.AddSingleton<EventWatch>();
@@ -79,19 +80,22 @@ internal static class SessionsHost
 
         services.AddSingleton<NodeReconciler>();
         services.AddSingleton<LostSandboxes>();
+        services.AddSingleton<DrainedNodes>();
+        services.AddHostedService<DrainWorker>();
     }
 
     public static void MapSessions(this WebApplication app)
     {
         app.MapCorral(
             SandboxService.Descriptor, RuntimeService.Descriptor, NetworkPolicyService.Descriptor, SecretService.Descriptor,
-            EventService.Descriptor, WebhookService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
+            EventService.Descriptor, WebhookService.Descriptor, FleetService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
         app.MapGrpcService<SandboxGrpcService>();
         app.MapGrpcService<RuntimeGrpcService>();
         app.MapGrpcService<NetworkPolicyGrpcService>();
         app.MapGrpcService<SecretGrpcService>();
         app.MapGrpcService<EventGrpcService>();
         app.MapGrpcService<WebhookGrpcService>();
+        app.MapGrpcService<FleetGrpcService>();
         app.MapGrpcService<AccessGrpcService>();
         app.MapGrpcService<NodeReportGrpcService>();
     }
