@@ -55,7 +55,7 @@ internal sealed class Replica : IAsyncDisposable
         Policies = new PolicyChanger(Store, Due, Driver, _changes, drafter, policies, clock);
         Rotations = new Rotations(Vault, Policies, Due, _lifetime, _rotationLog);
         Secrets = new SecretVault(Vault, Rotations, policies);
-        Watch = new EventWatch(Events, _changes);
+        Watch = WatchOf(Events);
         var webhooks = Options.Create(WebhookOptions);
         var targets = new Targets((name, cancellationToken) => Resolve(name, cancellationToken), webhooks, clock);
         _sender = new Sender(targets, secrets, webhooks, clock);
@@ -110,6 +110,9 @@ internal sealed class Replica : IAsyncDisposable
     public SecretVault Secrets { get; }
 
     public Rotations Rotations { get; }
+
+    /// <summary>Follows a log that has settings of its own.</summary>
+    public EventWatch WatchOf(EventLog log) => new(log, _changes);
 
     /// <summary>The driver's errors so far, which are thereby expected.</summary>
     public IReadOnlyList<string> TakeErrors() => _log.Take();
