@@ -75,6 +75,7 @@ internal static class SessionsHost
         services.AddSingleton<WebhookStore>();
         services.AddSingleton<DeliveryStore>();
         services.AddSingleton<WebhookRegistry>();
+        services.AddSingleton<Deliverer>();
         services.AddSingleton<Couriers>();
         services.AddSingleton<OnDemand>();
 

@@ -26,7 +26,9 @@ internal sealed class Replica : IAsyncDisposable
     private readonly ErrorLog<PolicyResolver> _policyLog = new();
     private readonly ErrorLog<Rotations> _rotationLog = new();
     private readonly ErrorLog<Courier> _courierLog = new();
+    private readonly ErrorLog<Deliverer> _delivererLog = new();
     private readonly Sender _sender;
+    private readonly Deliverer _deliverer;
     private readonly Couriers _couriers;
     private readonly ChangeFeed _changes;
     private readonly DueWorker _worker;
@@ -63,7 +65,8 @@ internal sealed class Replica : IAsyncDisposable
         Deliveries = new DeliveryStore(Redis, webhooks, clock);
         Webhooks = new WebhookRegistry(WebhookStore, secrets, targets, Events, Due, webhooks, clock);
         OnDemand = new OnDemand(Webhooks, Deliveries, _sender, clock);
-        _couriers = new Couriers(WebhookStore, Deliveries, Events, _sender, Webhooks, Due, _changes, webhooks, clock, _lifetime, _courierLog);
+        _deliverer = new Deliverer(Deliveries, _sender, Webhooks, webhooks, clock, _delivererLog);
+        _couriers = new Couriers(WebhookStore, Deliveries, _deliverer, Events, Due, _changes, webhooks, clock, _lifetime, _courierLog);
         _worker = new DueWorker(Due, Driver, Rotations, _couriers, clock);
     }
 
@@ -153,6 +156,7 @@ internal sealed class Replica : IAsyncDisposable
         _log.AssertEmpty();
         _rotationLog.AssertEmpty();
         _courierLog.AssertEmpty();
+        _delivererLog.AssertEmpty();
     }
 
     public async ValueTask DisposeAsync()
@@ -164,7 +168,7 @@ internal sealed class Replica : IAsyncDisposable
         }
 
         _worker.Dispose();
-        _couriers.Dispose();
+        _deliverer.Dispose();
         _sender.Dispose();
         _changes.Dispose();
         await Redis.DisposeAsync();

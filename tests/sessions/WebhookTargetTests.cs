@@ -99,6 +99,17 @@ public sealed class WebhookTargetTests : SessionsTest
     }
 
     [Fact]
+    public async Task PlainHttpThatIsAllowedNoLonger_IsNotSpoken()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        var added = await One.Webhooks.AddAsync("org", receiver.Url, [], "", Token);
+        One.WebhookOptions.AllowHttp = false;
+
+        Assert.Equal("address_refused", (await One.OnDemand.TestAsync("org", added.Webhook.Record.Id, Token)).Attempts.Single().Error);
+        Assert.Empty(receiver.Asked);
+    }
+
+    [Fact]
     public async Task WhatWasLookedUp_IsWhatIsConnectedTo_AndItIsLookedUpForEachAttempt()
     {
         await using var receiver = await Receiver.StartAsync();

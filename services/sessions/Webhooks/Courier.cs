@@ -10,11 +10,10 @@ namespace Corral.Sessions.Webhooks;
 /// the first of each sandbox, a few sandboxes at once. What it writes counts only until another courier claims the webhook.
 /// </summary>
 internal sealed partial class Courier(
-    string organization, string webhookId, WebhookStore webhooks, DeliveryStore deliveries, EventLog log, Sender sender, WebhookRegistry registry,
-    DueQueue due, ChangeFeed changes, SemaphoreSlim room, IOptions<WebhookOptions> options, TimeProvider clock, ILogger<Courier> logger)
+    string organization, string webhookId, WebhookStore webhooks, DeliveryStore deliveries, Deliverer deliverer, EventLog log, DueQueue due, ChangeFeed changes,
+    IOptions<WebhookOptions> options, TimeProvider clock, ILogger<Courier> logger)
 {
     private const int PageSize = 100;
-    private const int GoneStatus = 410;
 
     // Subjects are sandboxes; what happens to none of them stays in order by itself.
     private const string NoSandbox = "-";
@@ -86,6 +85,7 @@ internal sealed partial class Courier(
         var page = await log.ReadAsync(organization, seen.Cursor, PageSize);
         if (page.Missed > 0)
         {
+            SessionsTelemetry.EventsMissed.Add(page.Missed);
             LogMissed(webhookId, page.Missed);
         }
 
@@ -129,91 +129,13 @@ internal sealed partial class Courier(
 
             if (!_running.ContainsKey(subject))
             {
-                _running[subject] = Task.Run(() => TryFirstAsync(seen, subject, stopping), stopping);
+                _running[subject] = Task.Run(() => deliverer.TryFirstAsync(seen, subject, stopping), stopping);
             }
         }
 
         return Patience;
     }
 
-    private async Task TryFirstAsync(WebhookState seen, string subject, CancellationToken stopping)
-    {
-        try
-        {
-            var id = await deliveries.FirstAsync(seen.Record, subject);
-            if (id is null || await deliveries.FindAsync(organization, id) is not { } delivery)
-            {
-                await deliveries.SkipAsync(seen.Record, subject, id);
-                return;
-            }
-
-            await room.WaitAsync(stopping);
-            try
-            {
-                var attempt = await sender.SendAsync(seen.Record, delivery.EventId, delivery.Body, stopping);
-                await SettleAsync(seen, subject, delivery, attempt, stopping);
-            }
-            finally
-            {
-                room.Release();
-            }
-        }
-        catch (Exception) when (stopping.IsCancellationRequested)
-        {
-            // It is tried again by whoever has the webhook next.
-        }
-        catch (DependencyUnavailableException)
-        {
-            // It is still due.
-            await Task.Delay(Again, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-        catch (Exception exception)
-        {
-            LogFault(exception, webhookId);
-            await Task.Delay(Patience, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private async Task SettleAsync(WebhookState seen, string subject, Delivery delivery, Attempt attempt, CancellationToken stopping)
-    {
-        var now = clock.GetUtcNow();
-        var first = delivery.Attempts is [var earliest, ..] ? DateTimeOffset.FromUnixTimeMilliseconds(earliest.At) : now;
-        var pause = RetrySchedule.Next(delivery.Attempts.Count + 1, now - first, Random.Shared.NextDouble(), options.Value);
-        var state = attempt.Error is null ? DeliveryState.Delivered
-            : pause is null || attempt.Status == GoneStatus ? DeliveryState.Failed
-            : DeliveryState.Pending;
-        SessionsTelemetry.Deliveries.Add(1, new KeyValuePair<string, object?>("outcome", state.ToString()));
-        SessionsTelemetry.DeliveryTime.Record(attempt.DurationMs / 1000.0);
-        var failingSince = await WriteAsync(() => deliveries.SettleAsync(seen, subject, delivery, attempt, state, now + pause), stopping);
-        if (attempt.Status == GoneStatus)
-        {
-            await registry.DisableAsync(organization, webhookId, "Its receiver answered 410 Gone.");
-        }
-        else if (now - failingSince >= options.Value.DisabledAfter)
-        {
-            await registry.DisableAsync(organization, webhookId, $"Every attempt has failed since {failingSince:yyyy-MM-dd HH:mm} UTC.");
-        }
-    }
-
-    // What was sent is not sent again for want of a note of it, if that can be helped.
-    private async Task<T> WriteAsync<T>(Func<Task<T>> write, CancellationToken stopping)
-    {
-        while (true)
-        {
-            try
-            {
-                return await write();
-            }
-            catch (DependencyUnavailableException)
-            {
-                await Task.Delay(Again, clock, stopping);
-            }
-        }
-    }
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} events were kept no longer when webhook {WebhookId} came to them.")]
     private partial void LogMissed(string webhookId, long count);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "An attempt at webhook {WebhookId} could not be made.")]
-    private partial void LogFault(Exception exception, string webhookId);
 }

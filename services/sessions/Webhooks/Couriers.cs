@@ -9,12 +9,11 @@ namespace Corral.Sessions.Webhooks;
 /// <summary>The couriers of this replica: one for each webhook whose lease it took from the due queue.</summary>
 /// <remarks>Every enabled webhook has an entry in the due queue, which its courier keeps a lease ahead. Whatever becomes of a replica, another goes on.</remarks>
 internal sealed partial class Couriers(
-    WebhookStore webhooks, DeliveryStore deliveries, EventLog log, Sender sender, WebhookRegistry registry, DueQueue due, ChangeFeed changes,
-    IOptions<WebhookOptions> options, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<Courier> logger) : IDisposable
+    WebhookStore webhooks, DeliveryStore deliveries, Deliverer deliverer, EventLog log, DueQueue due, ChangeFeed changes,
+    IOptions<WebhookOptions> options, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<Courier> logger)
 {
     private const string Prefix = "webhook:";
 
-    private readonly SemaphoreSlim _room = new(options.Value.Concurrency);
     private readonly ConcurrentDictionary<string, bool> _running = new(StringComparer.Ordinal);
 
     /// <summary>What stands for a webhook in the due queue.</summary>
@@ -32,14 +31,12 @@ internal sealed partial class Couriers(
         }
     }
 
-    public void Dispose() => _room.Dispose();
-
     private async Task RunAsync(string organization, string entry)
     {
         var stopping = lifetime.ApplicationStopping;
         try
         {
-            await new Courier(organization, entry[Prefix.Length..], webhooks, deliveries, log, sender, registry, due, changes, _room, options, clock, logger).RunAsync(stopping);
+            await new Courier(organization, entry[Prefix.Length..], webhooks, deliveries, deliverer, log, due, changes, options, clock, logger).RunAsync(stopping);
         }
         catch (Exception) when (stopping.IsCancellationRequested)
         {

@@ -69,6 +69,12 @@ internal sealed class Sender(Targets targets, Secrets secrets, IOptions<WebhookO
                 return (null, "", target.Error);
             }
 
+            if (url.Scheme == Uri.UriSchemeHttp && !options.Value.AllowHttp)
+            {
+                // The operator allowed it once.
+                return (null, "", AttemptErrors.AddressRefused);
+            }
+
             if (Open(webhook, now) is not { } keys)
             {
                 return (null, "", AttemptErrors.SecretUnreadable);
