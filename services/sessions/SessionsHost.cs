@@ -1,8 +1,10 @@
+using System.Net;
 using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Redis;
 using Corral.Scheduler.V1;
 using Corral.Sessions.Creating;
+using Corral.Sessions.Events;
 using Corral.Sessions.Grpc;
 using Corral.Sessions.Keys;
 using Corral.Sessions.Lifecycle;
@@ -12,6 +14,7 @@ using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
 using Corral.Sessions.V1;
 using Corral.Sessions.Vault;
+using Corral.Sessions.Webhooks;
 using Microsoft.Extensions.Options;
 
 namespace Corral.Sessions;
@@ -26,10 +29,18 @@ internal static class SessionsHost
         services.AddOptions<PlanOptions>().BindConfiguration("Plans").ValidateOnStart();
         services.AddOptions<PolicyOptions>().BindConfiguration("NetworkPolicy").ValidateOnStart();
         services.AddSingleton<IValidateOptions<PolicyOptions>, PolicyOptionsValidator>();
+        services.AddSingleton<IValidateOptions<EventOptions>, EventOptionsValidator>();
+        services.AddOptions<EventOptions>().BindConfiguration("Events").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<WebhookOptions>, WebhookOptionsValidator>();
+        services.AddSingleton<IValidateOptions<WebhookOptions>, PermittedRangesValidator>();
+        services.AddOptions<WebhookOptions>().BindConfiguration("Webhooks").ValidateOnStart();
         services.AddSingleton(_ => new RedisConnection());
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<RedisConnection>());
         services.AddCorralClient<PlacementService.PlacementServiceClient>("scheduler");
+        services.AddCorralClient<NodeAdminService.NodeAdminServiceClient>("scheduler");
 
+        services.AddSingleton<EventLog>();
+        services.AddSingleton<EventWatch>();
         services.AddSingleton<SandboxStore>();
         services.AddSingleton<Secrets>();
         services.AddSingleton<KeyStore>();
@@ -58,19 +69,34 @@ internal static class SessionsHost
         services.AddSingleton<ReadyWait>();
         services.AddSingleton<SandboxPages>();
 
+        services.AddSingleton<ResolveName>(_ => Dns.GetHostAddressesAsync);
+        services.AddSingleton<Targets>();
+        services.AddSingleton<Sender>();
+        services.AddSingleton<WebhookStore>();
+        services.AddSingleton<DeliveryStore>();
+        services.AddSingleton<WebhookRegistry>();
+        services.AddSingleton<Deliverer>();
+        services.AddSingleton<Couriers>();
+        services.AddSingleton<OnDemand>();
+
         services.AddSingleton<NodeReconciler>();
         services.AddSingleton<LostSandboxes>();
+        services.AddSingleton<DrainedNodes>();
+        services.AddHostedService<DrainWorker>();
     }
 
     public static void MapSessions(this WebApplication app)
     {
         app.MapCorral(
             SandboxService.Descriptor, RuntimeService.Descriptor, NetworkPolicyService.Descriptor, SecretService.Descriptor,
-            AccessService.Descriptor, NodeReportService.Descriptor);
+            EventService.Descriptor, WebhookService.Descriptor, FleetService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
         app.MapGrpcService<SandboxGrpcService>();
         app.MapGrpcService<RuntimeGrpcService>();
         app.MapGrpcService<NetworkPolicyGrpcService>();
         app.MapGrpcService<SecretGrpcService>();
+        app.MapGrpcService<EventGrpcService>();
+        app.MapGrpcService<WebhookGrpcService>();
+        app.MapGrpcService<FleetGrpcService>();
         app.MapGrpcService<AccessGrpcService>();
         app.MapGrpcService<NodeReportGrpcService>();
     }

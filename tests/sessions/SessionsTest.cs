@@ -1,3 +1,4 @@
+using Corral.Sessions.Webhooks;
 using Corral.Tests.Support;
 using StackExchange.Redis;
 using Xunit;
@@ -39,9 +40,9 @@ public abstract class SessionsTest : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    internal Replica NewReplica()
+    internal Replica NewReplica(Action<WebhookOptions>? configure = null)
     {
-        var replica = new Replica(Server, Fleet, Clock);
+        var replica = new Replica(Server, Fleet, Clock, configure);
         _replicas.Add(replica);
         return replica;
     }
@@ -59,9 +60,9 @@ public abstract class SessionsTest : IAsyncLifetime
     internal async Task<IReadOnlyList<string>> LiveAsync(string organization = "org") =>
         [.. (await RedisAsync(db => db.SetMembersAsync($"{{{organization}}}:live"))).Select(v => v.ToString())];
 
-    /// <summary>The states that events tell of a sandbox, in order.</summary>
+    /// <summary>What the events tell of a sandbox, in order: "ready" for "sandbox.ready".</summary>
     internal async Task<IReadOnlyList<string>> EventsAsync(string id, string organization = "org") =>
-        [.. (await RedisAsync(db => db.StreamRangeAsync($"{{{organization}}}:events"))).Where(e => e["sandbox"] == id).Select(e => e["state"].ToString())];
+        [.. (await RedisAsync(db => db.StreamRangeAsync($"{{{organization}}}:event-log"))).Where(e => e["sandbox"] == id).Select(e => e["type"].ToString()["sandbox.".Length..])];
 
     /// <summary>The milliseconds metered in the clock's month.</summary>
     internal async Task<long> MeteredAsync(string organization = "org") =>

@@ -12,6 +12,9 @@ internal sealed record ApiKey(string Organization, string Id, IReadOnlyList<stri
 /// <summary>Organisations and their API keys.</summary>
 internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
 {
+    /// <summary>The operator's key: the one that is in a file of the instance.</summary>
+    public const string BootstrapKeyId = "key-bootstrap";
+
     private const string BootstrapOrganization = "org-bootstrap";
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -68,7 +71,7 @@ internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
 
         var key = (await File.ReadAllTextAsync(path)).Trim();
         await AddOrganizationAsync(BootstrapOrganization, "scale");
-        await AddKeyAsync(key, new ApiKey(BootstrapOrganization, "key-bootstrap", [], "scale", null));
+        await AddKeyAsync(key, new ApiKey(BootstrapOrganization, BootstrapKeyId, [], "scale", null));
     }
 
     // Two replicas may come here at once: each has a file of its own, and the first one's gets the name.

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Corral.Redis;
 using Corral.Sessions.Creating;
+using Corral.Sessions.Events;
 using StackExchange.Redis;
 
 namespace Corral.Sessions.Records;
@@ -23,9 +24,9 @@ internal enum SaveStatus
 internal readonly record struct CreateResult(SaveStatus Status, string Value);
 
 /// <summary>The records, in Redis. Everything of an organisation carries its id as hash tag, so that one script touches one slot.</summary>
-internal sealed class SandboxStore(RedisConnection redis)
+internal sealed class SandboxStore(RedisConnection redis, EventLog events)
 {
-    private static readonly RedisScript SaveScript = RedisScript.Embedded(typeof(SandboxStore).Assembly, "save.lua");
+    private static readonly RedisScript SaveScript = RedisScript.Embedded(typeof(SandboxStore).Assembly, EventLog.Function, "save.lua");
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
     /// <summary>Writes down whose sandbox an id is, before there is a record: a crash leaves an owner without a sandbox, which means nothing.</summary>
@@ -48,7 +49,7 @@ internal sealed class SandboxStore(RedisConnection redis)
     public async Task<CreateResult> CreateAsync(SandboxRecord record, PlanLimits limits, string requestId, byte[] digest)
     {
         var result = await SaveAsync(
-            record, 0, 0, record.CreatedAt, limits.ConcurrentSandboxes, limits.HoursPerMonth * 3_600_000L, requestId,
+            null, record, 0, 0, record.CreatedAt, limits.ConcurrentSandboxes, limits.HoursPerMonth * 3_600_000L, requestId,
             requestId.Length > 0 ? Convert.ToHexString(digest) : "");
         return new CreateResult((SaveStatus)(int)result[0], result.Length > 1 ? (string)result[1]! : "");
     }
@@ -60,7 +61,7 @@ internal sealed class SandboxStore(RedisConnection redis)
         var metered = changed.IsOver && !seen.Record.IsOver && changed is { StartedAt: { } started, EndedAt: { } ended }
             ? Math.Max(0, (long)(ended - started).TotalMilliseconds)
             : 0;
-        var result = await SaveAsync(changed, seen.Version, metered, changed.EndedAt ?? changed.CreatedAt, 0, 0, "", "");
+        var result = await SaveAsync(seen.Record, changed, seen.Version, metered, changed.EndedAt ?? changed.CreatedAt, 0, 0, "", "");
         return (SaveStatus)(int)result[0] == SaveStatus.Saved;
     }
 
@@ -83,26 +84,29 @@ internal sealed class SandboxStore(RedisConnection redis)
     public Task<IReadOnlyList<string>> OpenAsync(string organization) => redis.RunAsync<IReadOnlyList<string>>(async database =>
         [.. (await database.SetMembersAsync(OpenKey(organization))).Select(id => (string)id!)]);
 
-    /// <summary>Calls back whenever some record changed, on whatever replica.</summary>
+    /// <summary>Calls back whenever some record changed, with its id, and whenever an organisation has a new event, with the organisation's.</summary>
     public Task WatchAsync(Action<string> changed) => redis.SubscribeAsync("sandbox-changes", changed);
 
     private async Task<RedisResult[]> SaveAsync(
-        SandboxRecord record, long version, long metered, DateTimeOffset month, long concurrency, long hours, string requestId, string digest)
+        SandboxRecord? before, SandboxRecord record, long version, long metered, DateTimeOffset month, long concurrency, long hours, string requestId, string digest)
     {
         var tag = Tag(record.Organization);
         var allowance = record.IsCustom ? tag + ":custom" : tag;
         RedisKey[] keys =
         [
-            RecordKey(record.Organization, record.Id), allowance + ":live", tag + ":index", tag + ":events",
+            RecordKey(record.Organization, record.Id), allowance + ":live", tag + ":index", EventLog.Key(record.Organization),
             $"{allowance}:ms:{month.UtcDateTime:yyyy-MM}", $"{tag}:req:{requestId}", OpenKey(record.Organization),
         ];
         var result = await SaveScript.RunAsync(
             redis, keys,
             record.Id, version, JsonSerializer.SerializeToUtf8Bytes(record, RecordJson.Default.SandboxRecord), record.State.ToString(),
             Counts(record) ? 1 : 0, record.CreatedAt.ToUnixTimeMilliseconds(), metered, concurrency, hours, digest,
-            record is { IsOver: true, CleanedUp: true } ? (long)Kept.TotalSeconds : 0, record.IsOver ? 1 : 0);
+            record is { IsOver: true, CleanedUp: true } ? (long)Kept.TotalSeconds : 0, record.IsOver ? 1 : 0, EventOf(before, record));
         return (RedisResult[])result!;
     }
+
+    private string EventOf(SandboxRecord? before, SandboxRecord record) =>
+        EventTypes.Between(before, record) is { } type ? events.Draft(record.Organization, type, record.Id, EventFacts.Of(record)) : "";
 
     private static bool Counts(SandboxRecord record) => !record.IsOver && record.State != Api.V1.SandboxState.Paused;
 
