@@ -24,7 +24,6 @@ internal sealed class Needles
     {
         var bytes = Encoding.UTF8.GetBytes(value);
         _needles[name] = bytes;
-        _needles[name + " in hexadecimal"] = Encoding.ASCII.GetBytes(Convert.ToHexStringLower(bytes));
         // Within something longer it may begin at any of three places of a group.
         for (var shift = 0; shift < 3; shift++)
         {

@@ -36,6 +36,9 @@ internal sealed class SecretsInUse
     /// <summary>What the node proves itself to guests with.</summary>
     public Needles Tokens { get; } = new();
 
+    /// <summary>The sandboxes as the node and its runtimes call them.</summary>
+    public List<string> Boxes { get; } = [];
+
     public string Literal { get; }
 
     public string Vault { get; }
@@ -61,7 +64,9 @@ internal sealed class SecretsInUse
         foreach (var journal in Directory.EnumerateFiles(Path.Combine(lab.Instance.Home, "node", "journal"), "*.json"))
         {
             var record = JsonNode.Parse(await File.ReadAllTextAsync(journal))!;
-            if ((string?)record["SandboxId"] is null or "") continue;
+            // Not those that wait for a tenant: they are frozen, and their runtimes would not answer.
+            if (!secrets.Sandboxes.ContainsValue((string?)record["SandboxId"] ?? "")) continue;
+            secrets.Boxes.Add((string)record["Box"]!);
             secrets.Tokens.Add("token of " + (string)record["Box"]!, Convert.FromHexString((string)record["Token"]!));
         }
 
