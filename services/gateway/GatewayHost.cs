@@ -2,15 +2,19 @@ using System.Net;
 using System.Text.Json;
 using Corral.Api.V1;
 using Corral.Gateway.Documents;
+using Corral.Gateway.Idempotency;
 using Corral.Gateway.Leap;
 using Corral.Gateway.Native;
+using Corral.Gateway.RateLimits;
 using Corral.Gateway.Routing;
 using Corral.Gateway.Security;
 using Corral.Hosting;
+using Corral.Redis;
 using Corral.Sessions.V1;
 using Grpc.AspNetCore.Server;
 using Grpc.Health.V1;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
 
 namespace Corral.Gateway;
 
@@ -28,11 +32,19 @@ internal static class GatewayHost
         builder.Services.AddCorralClient<AccessService.AccessServiceClient>("sessions");
         builder.Services.AddCorralClient<Health.HealthClient>("sessions");
         builder.Services.AddSingleton<IReadinessCheck, SessionsReadiness>();
+        builder.Services.AddSingleton(_ => new RedisConnection());
+        builder.Services.AddSingleton<IValidateOptions<RateLimitOptions>, RateLimitOptionsValidator>();
+        builder.Services.AddOptions<RateLimitOptions>().BindConfiguration("RateLimits").ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<IdempotencyOptions>, IdempotencyOptionsValidator>();
+        builder.Services.AddOptions<IdempotencyOptions>().BindConfiguration("Idempotency").ValidateOnStart();
         // Methods that are not the gateway's own are passed on, and not answered as unknown.
         builder.Services.Configure<GrpcServiceOptions>(grpc => grpc.IgnoreUnknownServices = true);
         builder.Services.AddHttpForwarder();
         builder.Services.AddSingleton<RouteTable>();
         builder.Services.AddSingleton<Authenticator>();
+        builder.Services.AddSingleton<RateLimiter>();
+        builder.Services.AddSingleton<RequestLog>();
+        builder.Services.AddSingleton<RepeatedRequests>();
         builder.Services.AddSingleton<SandboxLocator>();
         builder.Services.AddSingleton<Upstreams>();
         builder.Services.AddSingleton<EventStream>();

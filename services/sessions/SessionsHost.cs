@@ -5,11 +5,14 @@ using Corral.Scheduler.V1;
 using Corral.Sessions.Creating;
 using Corral.Sessions.Grpc;
 using Corral.Sessions.Keys;
+using Corral.Sessions.Ledger;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Listing;
 using Corral.Sessions.Nodes;
+using Corral.Sessions.Organizations;
 using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
+using Corral.Sessions.Usage;
 using Corral.Sessions.V1;
 using Corral.Sessions.Vault;
 using Microsoft.Extensions.Options;
@@ -24,6 +27,8 @@ internal static class SessionsHost
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<PlanOptions>, PlanOptionsValidator>();
         services.AddOptions<PlanOptions>().BindConfiguration("Plans").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<LedgerOptions>, LedgerOptionsValidator>();
+        services.AddOptions<LedgerOptions>().BindConfiguration("Ledger").ValidateOnStart();
         services.AddOptions<PolicyOptions>().BindConfiguration("NetworkPolicy").ValidateOnStart();
         services.AddSingleton<IValidateOptions<PolicyOptions>, PolicyOptionsValidator>();
         services.AddSingleton(_ => new RedisConnection());
@@ -32,7 +37,11 @@ internal static class SessionsHost
 
         services.AddSingleton<SandboxStore>();
         services.AddSingleton<Secrets>();
+        services.AddSingleton<OrganizationStore>();
+        services.AddSingleton<OrganizationRegister>();
         services.AddSingleton<KeyStore>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<BootstrapKey>();
         services.AddSingleton<Bootstrap>();
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<Bootstrap>());
         services.AddHostedService(provider => provider.GetRequiredService<Bootstrap>());
@@ -46,6 +55,10 @@ internal static class SessionsHost
         services.AddSingleton<SecretVault>();
         services.AddSingleton<Rotations>();
 
+        services.AddSingleton<UsageReader>();
+        services.AddSingleton<Allowances>();
+        services.AddSingleton<WaitingLine>();
+        services.AddSingleton<PlanRefusals>();
         services.AddSingleton<SandboxCreator>();
         services.AddSingleton<DueQueue>();
         services.AddSingleton<SandboxDriver>();
@@ -54,9 +67,11 @@ internal static class SessionsHost
         services.AddHostedService(provider => provider.GetRequiredService<ChangeFeed>());
         services.AddHostedService<DueWorker>();
         services.AddHostedService<GrantWorker>();
+        services.AddHostedService<TurnWorker>();
 
         services.AddSingleton<ReadyWait>();
         services.AddSingleton<SandboxPages>();
+        services.AddSingleton<Terminations>();
 
         services.AddSingleton<NodeReconciler>();
         services.AddSingleton<LostSandboxes>();
@@ -66,11 +81,15 @@ internal static class SessionsHost
     {
         app.MapCorral(
             SandboxService.Descriptor, RuntimeService.Descriptor, NetworkPolicyService.Descriptor, SecretService.Descriptor,
-            AccessService.Descriptor, NodeReportService.Descriptor);
+            OrganizationService.Descriptor, ApiKeyService.Descriptor, UsageService.Descriptor, TerminationService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
         app.MapGrpcService<SandboxGrpcService>();
         app.MapGrpcService<RuntimeGrpcService>();
         app.MapGrpcService<NetworkPolicyGrpcService>();
         app.MapGrpcService<SecretGrpcService>();
+        app.MapGrpcService<OrganizationGrpcService>();
+        app.MapGrpcService<ApiKeyGrpcService>();
+        app.MapGrpcService<UsageGrpcService>();
+        app.MapGrpcService<TerminationGrpcService>();
         app.MapGrpcService<AccessGrpcService>();
         app.MapGrpcService<NodeReportGrpcService>();
     }

@@ -51,7 +51,7 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task ARefusedCreate_LeavesNothingBehind()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         var first = await One.CreateAsync(organization: "small");
         await One.UntilAsync(first.Id, SandboxState.Ready, "small");
 
@@ -64,7 +64,7 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task AnEndedSandbox_MakesRoomForTheNext()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         var first = await One.CreateAsync(organization: "small");
         Assert.Equal("CONCURRENT_SANDBOX_LIMIT", (await TryCreateAsync(One, organization: "small"))!.Reason);
 
@@ -77,8 +77,8 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task AMonthsHoursUsedUp_AreRefusedWithTheReason()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
-        await RedisAsync(db => db.StringSetAsync($"{{small}}:ms:{Clock.Now.UtcDateTime:yyyy-MM}", 5 * 3_600_000L));
+        await One.AddOrganizationAsync("small", "free");
+        await RedisAsync(db => db.HashSetAsync($"{{small}}:usage:{Clock.Now.UtcDateTime:yyyy-MM}", "ms", 5 * 3_600_000L));
 
         var error = await TryCreateAsync(One, organization: "small");
 
@@ -101,7 +101,7 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task ARepeatedRequest_AnswersTheFirstsSandboxEvenAtTheLimit()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         var first = await One.CreateAsync(new CreateRequest { RequestId = "again" }, "small");
 
         Assert.Equal(first.Id, (await One.CreateAsync(new CreateRequest { RequestId = "again" }, "small")).Id);
@@ -138,7 +138,7 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task ARequestThatWasRefused_MayBeRepeatedAndSucceed()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         var first = await One.CreateAsync(organization: "small");
         Assert.NotNull(await TryCreateAsync(One, new CreateRequest { RequestId = "again" }, "small"));
 

@@ -1,3 +1,4 @@
+using Corral.Sessions.Creating;
 using Corral.Tests.Support;
 using StackExchange.Redis;
 using Xunit;
@@ -23,7 +24,7 @@ public abstract class SessionsTest : IAsyncLifetime
         Server = await RedisServer.StartAsync();
         Fleet = await Fleet.StartAsync();
         One = NewReplica();
-        await One.Keys.AddOrganizationAsync("org", "pro");
+        await One.AddOrganizationAsync("org", "pro");
     }
 
     public async ValueTask DisposeAsync()
@@ -39,9 +40,9 @@ public abstract class SessionsTest : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    internal Replica NewReplica()
+    internal Replica NewReplica(PlanOptions? plans = null)
     {
-        var replica = new Replica(Server, Fleet, Clock);
+        var replica = new Replica(Server, Fleet, Clock, plans: plans);
         _replicas.Add(replica);
         return replica;
     }
@@ -65,5 +66,5 @@ public abstract class SessionsTest : IAsyncLifetime
 
     /// <summary>The milliseconds metered in the clock's month.</summary>
     internal async Task<long> MeteredAsync(string organization = "org") =>
-        (long)await RedisAsync(db => db.StringGetAsync($"{{{organization}}}:ms:{Clock.Now.UtcDateTime:yyyy-MM}"));
+        (long)await RedisAsync(db => db.HashGetAsync($"{{{organization}}}:usage:{Clock.Now.UtcDateTime:yyyy-MM}", "ms"));
 }

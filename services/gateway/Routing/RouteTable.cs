@@ -15,6 +15,7 @@ internal sealed class RouteTable
         [
             SandboxService.Descriptor, ExecService.Descriptor, FileService.Descriptor, RuntimeService.Descriptor,
             NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor,
+            OrganizationService.Descriptor, ApiKeyService.Descriptor, UsageService.Descriptor, TerminationService.Descriptor,
         ];
 
     /// <summary>What clients may call in JSON only: the leap dialect's calls and the list, which the gateway answers itself out of those services.</summary>

@@ -36,7 +36,8 @@ internal sealed class Authenticator(AccessService.AccessServiceClient access, Ti
         return new Caller(new CallerIdentity(found.OrganizationId, found.KeyId, [.. found.Scopes], requestId), found.Plan);
     }
 
-    private static string KeyOf(IHeaderDictionary headers)
+    /// <summary>The text of the key that a request carries.</summary>
+    public static string KeyOf(IHeaderDictionary headers)
     {
         // Where a client sends both, authorization is meant for what it talks to through us.
         var value = headers["leap0-authorization"] is [{ Length: > 0 } given] ? given : headers.Authorization.ToString();

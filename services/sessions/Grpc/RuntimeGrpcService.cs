@@ -20,7 +20,7 @@ internal sealed class RuntimeGrpcService(SandboxStore store, ChannelPool channel
         {
             var node = new NodeService.NodeServiceClient(channels.Get(record.NodeAddress));
             var usage = await node.GetUsageAsync(
-                new GetUsageRequest { SandboxId = record.Id }, deadline: clock.GetUtcNow().UtcDateTime + Patience, cancellationToken: context.CancellationToken);
+                new Corral.Node.V1.GetUsageRequest { SandboxId = record.Id }, deadline: clock.GetUtcNow().UtcDateTime + Patience, cancellationToken: context.CancellationToken);
             response.Resources = usage.Resources;
             response.Ports.AddRange(usage.Ports);
         }

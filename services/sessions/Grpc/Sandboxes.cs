@@ -46,6 +46,11 @@ internal static class Sandboxes
             sandbox.FailureReason = failure;
         }
 
+        if (record.EndedBy is { } key)
+        {
+            sandbox.EndedBy = key;
+        }
+
         if (record.EndReason is { } reason)
         {
             sandbox.EndReason = reason;
