@@ -21,6 +21,7 @@ public sealed partial class ErrorTableTests
         "NOT_READY_IN_TIME", "STATE_STORE_UNAVAILABLE", "UPSTREAM_UNAVAILABLE", "STOPPING", "NO_SUCH_METHOD", "FILE_NOT_FOUND", "FILE_EXISTS", "IS_DIRECTORY", "NOT_DIRECTORY", "NOT_EMPTY",
         "FILE_PERMISSION_DENIED", "FILE_TOO_LARGE", "NO_SPACE", "NOT_UTF8", "COMMAND_LOST", "OPERATION_FAILED", "NODE_STOPPING", "TOO_MANY_DIRECTORIES",
         "SANDBOX_ENDED", "POLICY_VERSION_MISMATCH", "POLICY_NOT_IN_FORCE", "EGRESS_UNAVAILABLE", "SECRET_NOT_FOUND", "SECRET_LIMIT",
+        "WAITING_SANDBOX_LIMIT", "RATE_LIMIT_EXCEEDED", "API_KEY_NOT_FOUND", "API_KEY_REVOKED", "API_KEY_LIMIT", "OPERATOR_KEY", "ORGANIZATION_NOT_FOUND",
     ];
 
     [Fact]
@@ -57,6 +58,11 @@ public sealed partial class ErrorTableTests
     [InlineData(StatusCode.FailedPrecondition, "FILE_TOO_LARGE", 413)]
     [InlineData(StatusCode.ResourceExhausted, "CONCURRENT_SANDBOX_LIMIT", 429)]
     [InlineData(StatusCode.ResourceExhausted, "MONTHLY_HOURS_LIMIT", 429)]
+    [InlineData(StatusCode.ResourceExhausted, "WAITING_SANDBOX_LIMIT", 429)]
+    [InlineData(StatusCode.ResourceExhausted, "RATE_LIMIT_EXCEEDED", 429)]
+    [InlineData(StatusCode.NotFound, "API_KEY_NOT_FOUND", 404)]
+    [InlineData(StatusCode.NotFound, "ORGANIZATION_NOT_FOUND", 404)]
+    [InlineData(StatusCode.FailedPrecondition, "API_KEY_REVOKED", 409)]
     [InlineData(StatusCode.ResourceExhausted, "NO_SPACE", 507)]
     [InlineData(StatusCode.Unavailable, "STATE_STORE_UNAVAILABLE", 503)]
     [InlineData(StatusCode.FailedPrecondition, "SANDBOX_ENDED", 409)]
@@ -128,6 +134,6 @@ public sealed partial class ErrorTableTests
     private static RpcErrorInfo Info(StatusCode code, string reason) => new(
         code, reason, "What happened.", new Dictionary<string, string> { ["limit"] = "3", ["currentPlan"] = "free" }, [new FieldViolation("max_duration_ms", "is too long")], null);
 
-    [GeneratedRegex("(?:RpcErrors\\.\\w+|Invalid|Limit|: DependencyUnavailableException)\\(\\s*\"([A-Z][A-Z0-9_]+)\"")]
+    [GeneratedRegex("(?:RpcErrors\\.\\w+|Invalid|Refusal|: DependencyUnavailableException)\\(\\s*\"([A-Z][A-Z0-9_]+)\"")]
     private static partial Regex GivenReason();
 }
