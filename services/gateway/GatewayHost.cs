@@ -42,6 +42,7 @@ internal static class GatewayHost
         builder.Services.AddHttpForwarder();
         builder.Services.AddSingleton<RouteTable>();
         builder.Services.AddSingleton<Authenticator>();
+        builder.Services.AddSingleton<KeyWatch>();
         builder.Services.AddSingleton<RateLimiter>();
         builder.Services.AddSingleton<RequestLog>();
         builder.Services.AddSingleton<RepeatedRequests>();

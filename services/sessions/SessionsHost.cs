@@ -2,6 +2,7 @@ using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Redis;
 using Corral.Scheduler.V1;
+using Corral.Sessions.Clock;
 using Corral.Sessions.Creating;
 using Corral.Sessions.Grpc;
 using Corral.Sessions.Keys;
@@ -31,6 +32,11 @@ internal static class SessionsHost
         services.AddOptions<LedgerOptions>().BindConfiguration("Ledger").ValidateOnStart();
         services.AddOptions<PolicyOptions>().BindConfiguration("NetworkPolicy").ValidateOnStart();
         services.AddSingleton<IValidateOptions<PolicyOptions>, PolicyOptionsValidator>();
+        services.AddSingleton<IValidateOptions<ClockOptions>, ClockOptionsValidator>();
+        services.AddOptions<ClockOptions>().BindConfiguration("Clock").ValidateOnStart();
+        services.AddSingleton<TimeProvider>(provider => new SteadyClock(
+            TimeProvider.System, () => BootTime.Elapsed, ClockAnchor.OfThisHost, provider.GetRequiredService<IOptions<ClockOptions>>().Value.LargestJump,
+            provider.GetRequiredService<ILogger<SteadyClock>>()));
         services.AddSingleton(_ => new RedisConnection());
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<RedisConnection>());
         services.AddCorralClient<PlacementService.PlacementServiceClient>("scheduler");

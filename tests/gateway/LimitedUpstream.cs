@@ -78,6 +78,12 @@ internal sealed class LimitedUpstream
             return new CreateResponse { Sandbox = new Sandbox { SandboxId = $"sbx-{Interlocked.Increment(ref upstream._creates)}", State = SandboxState.Queued } };
         });
 
+        public override async Task Watch(WatchRequest request, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context)
+        {
+            await responseStream.WriteAsync(new WatchResponse { Sandbox = new Sandbox { SandboxId = request.SandboxId } });
+            await Task.Delay(Timeout.Infinite, context.CancellationToken);
+        }
+
         public override Task<ListResponse> List(ListRequest request, ServerCallContext context) => Task.FromResult(new ListResponse());
     }
 

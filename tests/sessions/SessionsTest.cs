@@ -40,9 +40,9 @@ public abstract class SessionsTest : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    internal Replica NewReplica(PlanOptions? plans = null)
+    internal Replica NewReplica(PlanOptions? plans = null, TimeProvider? clock = null)
     {
-        var replica = new Replica(Server, Fleet, Clock, plans: plans);
+        var replica = new Replica(Server, Fleet, clock ?? Clock, plans: plans);
         _replicas.Add(replica);
         return replica;
     }

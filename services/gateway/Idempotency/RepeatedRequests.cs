@@ -45,6 +45,7 @@ internal sealed class RepeatedRequests(RequestLog log, IOptions<IdempotencyOptio
         var run = new Run(caller.Identity.OrganizationId, key.Id, Ids.New("run-"));
         var mayRunAgain = KnownAgain.Contains(route.Descriptor);
         var (known, kept) = await log.BeginAsync(run.Organization, run.Id, key.Fingerprint(context.Request, body), run.Owner, mayRunAgain);
+        GatewayTelemetry.KeyedRequests.Add(1, new KeyValuePair<string, object?>("known", known.ToString()));
         if (kept is not null)
         {
             await ReplayAsync(context, kept, key);

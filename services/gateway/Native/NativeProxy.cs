@@ -15,7 +15,8 @@ namespace Corral.Gateway.Native;
 
 /// <summary>Passes native gRPC calls on, byte for byte, to whoever answers them.</summary>
 /// <remarks>1 method, 2 caller, 3 rate, 4 scope, 5 destination by field 1 of the first message, 6 forward. Only the public services' methods pass.</remarks>
-internal sealed class NativeProxy(Authenticator authenticator, RateLimiter rates, SandboxLocator locator, IHttpForwarder forwarder, NativeChannels channels, IConfiguration configuration)
+internal sealed class NativeProxy(
+    Authenticator authenticator, RateLimiter rates, KeyWatch keys, SandboxLocator locator, IHttpForwarder forwarder, NativeChannels channels, IConfiguration configuration)
 {
     private static readonly FrozenDictionary<string, MethodDescriptor> Methods =
         RouteTable.Services.SelectMany(s => s.Methods).ToFrozenDictionary(m => $"/{m.Service.FullName}/{m.Name}", StringComparer.Ordinal);
@@ -63,7 +64,8 @@ internal sealed class NativeProxy(Authenticator authenticator, RateLimiter rates
             var address = Route.IsOnNode(method.Service) ? await NodeAsync(context, caller) : _sessions;
 
             // 6
-            await forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity));
+            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity));
+            await (method.IsServerStreaming || method.IsClientStreaming ? keys.WhileGoodAsync(context, ScopeOf(method), forwarding.AsTask()) : forwarding.AsTask());
         }
         catch (RpcException exception) when (!context.Response.HasStarted)
         {

@@ -20,6 +20,11 @@ internal sealed class RateLimiter(RedisConnection redis, IOptions<RateLimitOptio
 
         var (bucket, figures) = RateTable.Of(method, options.Value);
         var result = (long[])(await TakeScript.RunAsync(redis, ["{" + organization + "}:gateway:rate:" + bucket], figures.PerMinute, figures.Burst))!;
+        if (result[0] == 0)
+        {
+            GatewayTelemetry.RateLimited.Add(1, new KeyValuePair<string, object?>("bucket", bucket));
+        }
+
         return new RateAnswer(result[0] == 1, (int)result[1], TimeSpan.FromMicroseconds(result[2]), TimeSpan.FromMicroseconds(result[3]), figures);
     }
 }

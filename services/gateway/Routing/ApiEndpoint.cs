@@ -12,7 +12,8 @@ namespace Corral.Gateway.Routing;
 /// <summary>Answers a JSON request.</summary>
 /// <remarks>1 route, 2 caller, 3 rate, 4 scope, 5 request message, 6 call, 7 answer. An error at any step is written in the dialect's shape.</remarks>
 internal sealed partial class ApiEndpoint(
-    RouteTable routes, Authenticator authenticator, RateLimiter rates, RepeatedRequests repeated, Upstreams upstreams, LeapCalls leap, EventStream events, ILogger<ApiEndpoint> log)
+    RouteTable routes, Authenticator authenticator, RateLimiter rates, RepeatedRequests repeated, KeyWatch keys, Upstreams upstreams, LeapCalls leap, EventStream events,
+    ILogger<ApiEndpoint> log)
 {
     public async Task HandleAsync(HttpContext context)
     {
@@ -81,7 +82,7 @@ internal sealed partial class ApiEndpoint(
         else if (route.IsStream)
         {
             using var call = await upstreams.StreamAsync(route, caller, request, context.RequestAborted);
-            await events.WriteAsync(context, route, call);
+            await keys.WhileGoodAsync(context, route.Call.Scope, events.WriteAsync(context, route, call));
         }
         else
         {

@@ -28,6 +28,7 @@ internal sealed class PlanRefusals(WaitingLine line, TimeProvider clock)
 
     private RpcException Refusal(string reason, string message, int limit, string current, string plan, DateTimeOffset? liftedAt)
     {
+        SessionsTelemetry.PlanRefusals.Add(1, new KeyValuePair<string, object?>("reason", reason));
         var facts = new Dictionary<string, string>
         {
             ["limit"] = limit.ToString(CultureInfo.InvariantCulture),

@@ -13,13 +13,13 @@ namespace Corral.Sessions.Grpc;
 internal sealed class UsageGrpcService(UsageReader usage, Allowances allowances, SandboxStore store, IOptions<PlanOptions> plans, TimeProvider clock)
     : UsageService.UsageServiceBase
 {
-    public override async Task<GetUsageResponse> GetUsage(GetUsageRequest request, ServerCallContext context)
+    public override async Task<ReadUsageResponse> ReadUsage(ReadUsageRequest request, ServerCallContext context)
     {
         var organization = CallerIdentity.From(context).OrganizationId;
         var month = request.HasMonth ? ParseMonth(request.Month) : Metering.MonthOf(clock.GetUtcNow());
         var allowance = await allowances.OfAsync(organization, custom: false);
         var used = await usage.ReadAsync(organization, custom: false, month);
-        var response = new GetUsageResponse
+        var response = new ReadUsageResponse
         {
             Plan = allowance.Plan,
             PeriodStart = Metering.Start(month).ToTimestamp(),

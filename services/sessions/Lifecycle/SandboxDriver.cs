@@ -4,6 +4,7 @@ using Corral.Hosting;
 using Corral.Node.V1;
 using Corral.Redis;
 using Corral.Scheduler.V1;
+using Corral.Sessions.Clock;
 using Corral.Sessions.Creating;
 using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
@@ -370,8 +371,7 @@ internal sealed partial class SandboxDriver(
 
     private NodeService.NodeServiceClient Node(SandboxRecord record) => new(channels.Get(record.NodeAddress));
 
-    private CallOptions Options(TimeSpan patience, CancellationToken cancellationToken) =>
-        new(deadline: clock.GetUtcNow().UtcDateTime + patience, cancellationToken: cancellationToken);
+    private static CallOptions Options(TimeSpan patience, CancellationToken cancellationToken) => new(deadline: Deadline.In(patience), cancellationToken: cancellationToken);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Sandbox {SandboxId} went from {From} to {To}.")]
     private partial void LogMoved(string sandboxId, SandboxState from, SandboxState to);
