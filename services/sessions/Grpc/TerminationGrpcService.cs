@@ -57,9 +57,9 @@ internal sealed class TerminationGrpcService(Terminations ledger) : TerminationS
             termination.FailureReason = failure;
         }
 
-        if (record is { StartedAt: { } started, EndedAt: { } ended })
+        if (record.DurationMs is { } duration)
         {
-            termination.DurationMs = (long)(ended - started).TotalMilliseconds;
+            termination.DurationMs = duration;
         }
 
         if (record.NodeId.Length > 0)

@@ -111,6 +111,10 @@ internal sealed record SandboxRecord
     [JsonIgnore]
     public DateTimeOffset? RanUntil => IsOver ? EndedAt : State == SandboxState.Paused ? PausedAt : null;
 
+    /// <summary>From READY to its end, as the milliseconds of both tell it and as it is metered; null while it lives.</summary>
+    [JsonIgnore]
+    public long? DurationMs => StartedAt is { } started && EndedAt is { } ended ? ended.ToUnixTimeMilliseconds() - started.ToUnixTimeMilliseconds() : null;
+
     [JsonIgnore]
     public bool TakesWork => State is SandboxState.Ready or SandboxState.Active;
 }
