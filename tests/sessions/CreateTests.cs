@@ -1,5 +1,6 @@
 using Corral.Api.V1;
 using Corral.Hosting;
+using Corral.Tests.Support;
 using Grpc.Core;
 using StackExchange.Redis;
 using Xunit;
@@ -156,6 +157,48 @@ public sealed class CreateTests : SessionsTest
         await Server.RestartAsync();
 
         Assert.Empty(await LiveAsync());
+    }
+
+    [Fact]
+    public async Task RedisKilledUnderCreates_LosesNoneThatWasAcknowledged_AndCountsEachOnce()
+    {
+        Fleet.Scheduler.Full = true;
+        await One.AddOrganizationAsync("large", "scale");
+        var two = NewReplica();
+        var acknowledged = 0;
+        using var atOnce = new SemaphoreSlim(5);
+
+        var ids = await Task.WhenAll(Enumerable.Range(0, 40).Select(async i =>
+        {
+            var request = new CreateRequest { RequestId = $"r-{i}" };
+            var made = "";
+            await atOnce.WaitAsync();
+            await Eventually.Async($"create {i} is acknowledged", async () =>
+            {
+                try
+                {
+                    made = (await (i % 2 == 0 ? One : two).CreateAsync(request, "large")).Id;
+                    return true;
+                }
+                catch (Corral.Redis.StateStoreUnavailableException)
+                {
+                    return false;
+                }
+            });
+            if (Interlocked.Increment(ref acknowledged) == 10)
+            {
+                Server.Kill();
+                await Server.RestartAsync();
+            }
+
+            atOnce.Release();
+            return made;
+        }));
+
+        Assert.Equal(40, ids.Distinct().Count());
+        Assert.Equal(ids.Order(), (await LiveAsync("large")).Order());
+        var found = await Task.WhenAll(ids.Select(id => two.Store.FindAsync("large", id)));
+        Assert.All(found, record => Assert.NotNull(record));
     }
 
     private async Task<IReadOnlyList<string>> KeysAsync() =>
