@@ -13,8 +13,8 @@ internal sealed record ServicePlan(string Name, string Program, IReadOnlyList<st
             ? [.. Everything().Where(plan => listed.Split(',', StringSplitOptions.TrimEntries).Contains(plan.Name))]
             : Everything();
 
-    /// <summary>The program of a service, as it was built.</summary>
-    public static string ProgramOf(string assembly) => Path.Combine(InstanceSettings.Repository, "artifacts", "bin", assembly, "release", assembly);
+    /// <summary>The program of a service, as it was published.</summary>
+    public static string ProgramOf(string assembly) => Path.Combine(InstanceSettings.Repository, "artifacts", "publish", assembly, "release", assembly);
 
     private static List<ServicePlan> Everything() =>
     [

@@ -64,4 +64,8 @@ need_tests() {
     need openssl openssl
     need python3 python3
     need unshare util-linux
+    # With the helper of its own sandbox, which a browser as an unprivileged user needs.
+    need chromium chromium
+    [ -e /usr/lib/chromium/chrome-sandbox ] || apt_install chromium-sandbox
+    need npm npm
 }

@@ -32,6 +32,9 @@ internal sealed unsafe class Command : IDisposable
     /// <summary>Readable once it has ended.</summary>
     public int Ended => _ended;
 
+    /// <summary>The terminal's size, if it has one.</summary>
+    public (int Columns, int Rows) Size { get; private set; }
+
     public bool HasTerminal => _in >= 0 && _in == _out;
 
     /// <summary>As of waitpid; only after its end.</summary>
@@ -61,6 +64,7 @@ internal sealed unsafe class Command : IDisposable
         var size = stackalloc ushort[4];
         (size[0], size[1]) = ((ushort)rows, (ushort)columns);
         _ = Libc.ioctl(_in, Libc.Tiocswinsz, size);
+        Size = (columns, rows);
     }
 
     /// <summary>Tells the command that there is no more input.</summary>

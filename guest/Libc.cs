@@ -39,6 +39,7 @@ internal static unsafe class Libc
     public const short SpawnSetsigdef = 0x04;
     public const ulong Tiocswinsz = 0x5414;
     public const ulong Fionread = 0x541B;
+    public const int ShutBoth = 2;
     public const int PrSetDumpable = 4;
     public const int PrSetChildSubreaper = 36;
     public const int PrSetNoNewPrivs = 38;
@@ -86,6 +87,9 @@ internal static unsafe class Libc
 
     [DllImport("libc", SetLastError = true)]
     public static extern nint recv(int fd, byte* buffer, nuint count, int flags);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern int shutdown(int fd, int how);
 
     [DllImport("libc", SetLastError = true)]
     public static extern byte* realpath(byte* path, byte* resolved);

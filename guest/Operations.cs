@@ -29,6 +29,15 @@ internal static class Operations
             case "exec" when request.Command.Count > 0:
                 new ExecSession(request, socket).Run(EnvironmentOf(request));
                 break;
+            case "run" when request.Command.Count > 0:
+                RunTable.Start(request, socket, EnvironmentOf(request));
+                break;
+            case "attach":
+                RunTable.Attach(request, socket);
+                break;
+            case "runs":
+                Answer(socket, new GuestResult { Runs = RunTable.List() });
+                break;
             case "usage":
                 Answer(socket, new GuestResult { Processes = Usage.Threads(), Ports = Usage.Ports() });
                 break;

@@ -18,6 +18,18 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
     /// <summary>Starts a command: frames of output, then one exit, come from the stream; input, signals and sizes go to it.</summary>
     public Task<GuestStream> ExecAsync(GuestRequest request, CancellationToken cancellationToken) => OpenAsync(request with { Op = "exec" }, cancellationToken);
 
+    /// <summary>
+    /// Starts a command that does not need its client, and follows it: a position, then frames of output and of what happens to it, then one exit.
+    /// </summary>
+    public Task<GuestStream> RunAsync(GuestRequest request, CancellationToken cancellationToken) => OpenAsync(request with { Op = "run" }, cancellationToken);
+
+    /// <summary>Follows such a command from where the request says.</summary>
+    public Task<GuestStream> AttachAsync(GuestRequest request, CancellationToken cancellationToken) => OpenAsync(request with { Op = "attach" }, cancellationToken);
+
+    /// <summary>The commands of <see cref="RunAsync"/>: those that go on, and those that are over and not forgotten yet.</summary>
+    public async Task<IReadOnlyList<GuestRun>> RunsAsync(CancellationToken cancellationToken) =>
+        (await AskAsync(new GuestRequest { Op = "runs" }, cancellationToken)).Runs;
+
     /// <summary>Opens a file: a result with its size, then data frames, then an end frame.</summary>
     public Task<GuestStream> ReadAsync(string path, long offset, long length, CancellationToken cancellationToken) =>
         OpenAsync(new GuestRequest { Op = "read", Path = path, Offset = offset, Length = length }, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Corral.GuestLink;
 
@@ -70,6 +71,22 @@ public sealed class GuestStream : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads all that comes and keeps none of it, until the end or the cancellation. Nothing can be read after it.</summary>
+    public async Task DiscardAsync(CancellationToken cancellationToken)
+    {
+        var room = new byte[Frame.MaxPayload];
+        try
+        {
+            while (await _stream.ReadAsync(room, cancellationToken) > 0)
+            {
+            }
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            // There is nothing more, or nothing more is wanted.
+        }
+    }
+
     /// <summary>The next frame, which must be a result.</summary>
     public async Task<GuestResult> ReadResultAsync(CancellationToken cancellationToken)
     {
@@ -111,24 +128,24 @@ public sealed class GuestStream : IAsyncDisposable
     }
 
     /// <summary>Reads an exit frame's payload; a malformed one is a lost command, never a successful one.</summary>
-    public static GuestExit ParseExit(byte[] payload)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(payload, GuestJson.Default.GuestExit) ?? throw new GuestException("lost", "The guest broke the protocol.");
-        }
-        catch (JsonException exception)
-        {
-            throw new GuestException("lost", "The guest broke the protocol.", exception);
-        }
-    }
+    public static GuestExit ParseExit(byte[] payload) => Parse(payload, GuestJson.Default.GuestExit);
 
     /// <summary>Reads a changes frame's payload.</summary>
-    public static GuestChanges ParseChanges(byte[] payload)
+    public static GuestChanges ParseChanges(byte[] payload) => Parse(payload, GuestJson.Default.GuestChanges);
+
+    /// <summary>Reads the payload of an attached or a skipped frame.</summary>
+    public static GuestPosition ParsePosition(byte[] payload) => Parse(payload, GuestJson.Default.GuestPosition);
+
+    /// <summary>Reads a resized frame's payload.</summary>
+    public static (int Columns, int Rows) ParseSize(byte[] payload) => payload.Length == 2 * sizeof(ushort)
+        ? (BinaryPrimitives.ReadUInt16LittleEndian(payload), BinaryPrimitives.ReadUInt16LittleEndian(payload.AsSpan(sizeof(ushort))))
+        : throw new GuestException("lost", "The guest broke the protocol.");
+
+    private static T Parse<T>(byte[] payload, JsonTypeInfo<T> type)
     {
         try
         {
-            return JsonSerializer.Deserialize(payload, GuestJson.Default.GuestChanges) ?? throw new GuestException("lost", "The guest broke the protocol.");
+            return JsonSerializer.Deserialize(payload, type) ?? throw new GuestException("lost", "The guest broke the protocol.");
         }
         catch (JsonException exception)
         {

@@ -26,6 +26,15 @@ public static class Frame
     public const byte Data = 6;
     public const byte Changes = 7;
 
+    /// <summary>Of a run: where its output goes on from, before anything else.</summary>
+    public const byte Attached = 8;
+
+    /// <summary>Of a run: the client was too slow, and its output goes on from here.</summary>
+    public const byte Skipped = 9;
+
+    /// <summary>Of a run: the terminal's new size, as <see cref="Resize"/>.</summary>
+    public const byte Resized = 10;
+
     // To the guest.
     public const byte Stdin = 16;
     public const byte CloseStdin = 17;
@@ -37,7 +46,7 @@ public static class Frame
 /// <summary>The one request of a connection.</summary>
 public sealed record GuestRequest
 {
-    /// <summary>ping, configure, exec, usage, trust; read, write, list, stat, mkdir, move, delete, watch, find, copy, permit.</summary>
+    /// <summary>ping, configure, exec, run, attach, runs, usage, trust; read, write, list, stat, mkdir, move, delete, watch, find, copy, permit.</summary>
     public required string Op { get; init; }
 
     public string? Path { get; init; }
@@ -89,7 +98,57 @@ public sealed record GuestRequest
     public int Columns { get; init; }
 
     public int Rows { get; init; }
+
+    /// <summary>Of run and attach: the run's name.</summary>
+    public string? Run { get; init; }
+
+    /// <summary>Of attach: so many pieces of output are there already.</summary>
+    public long After { get; init; }
+
+    /// <summary>
+    /// Of attach: which start of the run <see cref="Offset"/> counts the bytes of. When it is another, the last <see cref="Length"/> bytes come; without it, all that is kept.
+    /// </summary>
+    public string? Session { get; init; }
+
+    /// <summary>Of attach: no output is wanted, only the end.</summary>
+    public bool Quiet { get; init; }
+
+    /// <summary>Of run: the node's own, told again to all who follow.</summary>
+    public long Tag { get; init; }
 }
+
+/// <summary>Where the output of a run goes on from.</summary>
+public sealed record GuestPosition
+{
+    /// <summary>Which start of the run it is.</summary>
+    public string Session { get; init; } = "";
+
+    /// <summary>Of the request that started it.</summary>
+    public long Tag { get; init; }
+
+    /// <summary>Whether it has ended.</summary>
+    public bool IsOver { get; init; }
+
+    /// <summary>So many pieces come before.</summary>
+    public long Sequence { get; init; }
+
+    /// <summary>So many bytes come before.</summary>
+    public long Offset { get; init; }
+
+    /// <summary>The terminal's size, if it has one.</summary>
+    public int Columns { get; init; }
+
+    public int Rows { get; init; }
+}
+
+/// <summary>A command that runs whoever listens.</summary>
+/// <param name="Run">Its name.</param>
+/// <param name="Session">Which start of that name it is.</param>
+/// <param name="Tag">Of the request that started it.</param>
+/// <param name="IsOver">Whether it has ended.</param>
+/// <param name="Columns">The terminal's size, if it has one.</param>
+/// <param name="Rows">The same.</param>
+public sealed record GuestRun(string Run, string Session, long Tag, bool IsOver, int Columns, int Rows);
 
 /// <summary>How a command ended.</summary>
 public sealed record GuestExit
@@ -110,7 +169,7 @@ public sealed record GuestExit
 }
 
 /// <summary>An operation that failed inside.</summary>
-/// <param name="Code">not_found, exists, is_directory, not_directory, permission_denied, invalid_path, no_space, not_empty, too_large, too_long, too_many or other.</param>
+/// <param name="Code">not_found, exists, is_directory, not_directory, permission_denied, invalid_path, no_space, not_empty, too_large, too_long, too_many, no_run, run_exists, too_many_runs, too_many_viewers or other.</param>
 /// <param name="Message">For a person.</param>
 public sealed record GuestError(string Code, string Message);
 
@@ -153,6 +212,8 @@ public sealed record GuestResult
     public IReadOnlyList<int> Ports { get; init; } = [];
 
     public IReadOnlyList<GuestEntry> Entries { get; init; } = [];
+
+    public IReadOnlyList<GuestRun> Runs { get; init; } = [];
 }
 
 /// <summary>What the guest is started with: a file that only it reads.</summary>
@@ -168,5 +229,6 @@ public sealed record GuestSettings(string Listen, string TokenSha256, string? Pe
 [JsonSerializable(typeof(GuestError))]
 [JsonSerializable(typeof(GuestResult))]
 [JsonSerializable(typeof(GuestChanges))]
+[JsonSerializable(typeof(GuestPosition))]
 [JsonSerializable(typeof(GuestSettings))]
 public sealed partial class GuestJson : JsonSerializerContext;

@@ -20,13 +20,8 @@ public sealed class RedisScript
 #pragma warning restore CA5350
     }
 
-    /// <summary>A script from an embedded resource whose name ends in <paramref name="name"/>, such as <c>create.lua</c>.</summary>
-    public static RedisScript Embedded(Assembly assembly, string name)
-    {
-        var resource = assembly.GetManifestResourceNames().Single(r => r.EndsWith("." + name, StringComparison.Ordinal));
-        using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
-        return new RedisScript(reader.ReadToEnd());
-    }
+    /// <summary>A script from embedded resources whose names end in <paramref name="names"/>, such as <c>create.lua</c>: one after the other, functions first.</summary>
+    public static RedisScript Embedded(Assembly assembly, params string[] names) => new(string.Join('\n', names.Select(name => Read(assembly, name))));
 
     /// <summary>Runs the script, in one step for every other client.</summary>
     public Task<RedisResult> RunAsync(RedisConnection redis, RedisKey[] keys, params RedisValue[] arguments) =>
@@ -41,4 +36,11 @@ public sealed class RedisScript
                 return await database.ScriptEvaluateAsync(_text, keys, arguments);
             }
         });
+
+    private static string Read(Assembly assembly, string name)
+    {
+        var resource = assembly.GetManifestResourceNames().Single(r => r.EndsWith("." + name, StringComparison.Ordinal));
+        using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
+        return reader.ReadToEnd();
+    }
 }

@@ -1,5 +1,5 @@
+using Corral.Addresses;
 using Corral.Egress.Dns;
-using Corral.Egress.Policies;
 using Microsoft.Extensions.Options;
 
 namespace Corral.Egress;

@@ -8,6 +8,7 @@ using Corral.Gateway.Native;
 using Corral.Gateway.RateLimits;
 using Corral.Gateway.Routing;
 using Corral.Gateway.Security;
+using Corral.Gateway.Terminals;
 using Corral.Hosting;
 using Corral.Redis;
 using Corral.Sessions.V1;
@@ -21,6 +22,9 @@ namespace Corral.Gateway;
 /// <summary>What the gateway is made of.</summary>
 internal static class GatewayHost
 {
+    // A client that is silent for so long, and does not answer either, is gone.
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(20);
+
     public static void AddGateway(this WebApplicationBuilder builder)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -54,6 +58,10 @@ internal static class GatewayHost
         builder.Services.AddSingleton<LeapFiles>();
         builder.Services.AddSingleton<LeapCalls>();
         builder.Services.AddSingleton<ApiEndpoint>();
+        builder.Services.AddSingleton<IValidateOptions<TerminalOptions>, TerminalOptionsValidator>();
+        builder.Services.AddOptions<TerminalOptions>().BindConfiguration("Terminals").ValidateOnStart();
+        builder.Services.AddSingleton<OriginCheck>();
+        builder.Services.AddSingleton<TerminalEndpoint>();
         builder.Services.AddSingleton<NativeChannels>();
         builder.Services.AddSingleton<NativeProxy>();
         builder.Services.AddSingleton<OpenApi>();
@@ -62,6 +70,7 @@ internal static class GatewayHost
     public static void MapGateway(this WebApplication app)
     {
         app.Use(IdentifyAsync);
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = KeepAlive, KeepAliveTimeout = KeepAlive });
         app.MapGet("/health/live", () => Results.Json(new { status = "live" }));
         app.MapGet("/health/ready", async (Readiness readiness, CancellationToken cancellationToken) =>
             await readiness.MissingAsync(cancellationToken) is { Count: > 0 } missing
@@ -69,6 +78,7 @@ internal static class GatewayHost
                 : Results.Json(new { status = "ready" }));
         app.MapGet("/openapi.json", (OpenApi document) => Results.Text(document.Text, "application/json"));
         app.MapGet("/docs", () => Results.Text(DocsPage.Html, "text/html"));
+        app.MapGet(TerminalEndpoint.Path, (HttpContext context, TerminalEndpoint terminals) => terminals.HandleAsync(context));
         app.MapCorral([.. RouteTable.Services]);
         app.MapFallback(context => IsNative(context)
             ? context.RequestServices.GetRequiredService<NativeProxy>().HandleAsync(context)

@@ -9,6 +9,7 @@ using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
 using Corral.NodeAgent.Storage;
+using Corral.NodeAgent.Terminals;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
@@ -24,7 +25,9 @@ internal static class NodeAgentHost
         builder.Services.AddCorralClient<Scheduler.V1.NodeRegistryService.NodeRegistryServiceClient>("scheduler");
         builder.Services.AddCorralClient<Sessions.V1.NodeReportService.NodeReportServiceClient>("sessions");
         builder.Services.AddSingleton<NodeGrpcService>();
+        builder.Services.AddSingleton<CommandStreams>();
         builder.Services.AddSingleton<ExecGrpcService>();
+        builder.Services.AddSingleton<TerminalGrpcService>();
         builder.Services.AddSingleton<FileWatches>();
         builder.Services.AddSingleton<FileGrpcService>();
         builder.Services.AddSingleton<EgressLogGrpcService>();
@@ -34,9 +37,11 @@ internal static class NodeAgentHost
 
     public static void MapNodeAgent(this WebApplication app)
     {
-        app.MapCorral(Node.V1.NodeService.Descriptor, Api.V1.ExecService.Descriptor, Api.V1.FileService.Descriptor, Api.V1.EgressLogService.Descriptor);
+        app.MapCorral(
+            Node.V1.NodeService.Descriptor, Api.V1.ExecService.Descriptor, Api.V1.TerminalService.Descriptor, Api.V1.FileService.Descriptor, Api.V1.EgressLogService.Descriptor);
         app.MapGrpcService<NodeGrpcService>();
         app.MapGrpcService<ExecGrpcService>();
+        app.MapGrpcService<TerminalGrpcService>();
         app.MapGrpcService<FileGrpcService>();
         app.MapGrpcService<EgressLogGrpcService>();
     }
@@ -99,6 +104,9 @@ internal static class NodeAgentHost
         services.AddSingleton<Recovery>();
         services.AddSingleton<UsageReader>();
         services.AddSingleton<CommandRunner>();
+        services.AddSingleton<LastingCommands>();
+        services.AddSingleton<TerminalShells>();
+        services.AddSingleton<TerminalTokens>();
         services.AddSingleton<Grep>();
         services.AddSingleton<CodeRunner>();
         services.AddSingleton<WarmPool>();

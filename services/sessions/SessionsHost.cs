@@ -1,9 +1,11 @@
+using System.Net;
 using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Redis;
 using Corral.Scheduler.V1;
 using Corral.Sessions.Clock;
 using Corral.Sessions.Creating;
+using Corral.Sessions.Events;
 using Corral.Sessions.Grpc;
 using Corral.Sessions.Keys;
 using Corral.Sessions.Ledger;
@@ -16,6 +18,7 @@ using Corral.Sessions.Records;
 using Corral.Sessions.Usage;
 using Corral.Sessions.V1;
 using Corral.Sessions.Vault;
+using Corral.Sessions.Webhooks;
 using Microsoft.Extensions.Options;
 
 namespace Corral.Sessions;
@@ -37,10 +40,18 @@ internal static class SessionsHost
         services.AddSingleton<TimeProvider>(provider => new SteadyClock(
             TimeProvider.System, () => BootTime.Elapsed, ClockAnchor.OfThisHost, provider.GetRequiredService<IOptions<ClockOptions>>().Value.LargestJump,
             provider.GetRequiredService<ILogger<SteadyClock>>()));
+        services.AddSingleton<IValidateOptions<EventOptions>, EventOptionsValidator>();
+        services.AddOptions<EventOptions>().BindConfiguration("Events").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<WebhookOptions>, WebhookOptionsValidator>();
+        services.AddSingleton<IValidateOptions<WebhookOptions>, PermittedRangesValidator>();
+        services.AddOptions<WebhookOptions>().BindConfiguration("Webhooks").ValidateOnStart();
         services.AddSingleton(_ => new RedisConnection());
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<RedisConnection>());
         services.AddCorralClient<PlacementService.PlacementServiceClient>("scheduler");
+        services.AddCorralClient<NodeAdminService.NodeAdminServiceClient>("scheduler");
 
+        services.AddSingleton<EventLog>();
+        services.AddSingleton<EventWatch>();
         services.AddSingleton<SandboxStore>();
         services.AddSingleton<Secrets>();
         services.AddSingleton<OrganizationStore>();
@@ -79,15 +90,29 @@ internal static class SessionsHost
         services.AddSingleton<SandboxPages>();
         services.AddSingleton<Terminations>();
 
+        services.AddSingleton<ResolveName>(_ => Dns.GetHostAddressesAsync);
+        services.AddSingleton<Targets>();
+        // Receivers compare the time of a delivery with their own.
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Sender>(provider, TimeProvider.System));
+        services.AddSingleton<WebhookStore>();
+        services.AddSingleton<DeliveryStore>();
+        services.AddSingleton<WebhookRegistry>();
+        services.AddSingleton<Deliverer>();
+        services.AddSingleton<Couriers>();
+        services.AddSingleton<OnDemand>();
+
         services.AddSingleton<NodeReconciler>();
         services.AddSingleton<LostSandboxes>();
+        services.AddSingleton<DrainedNodes>();
+        services.AddHostedService<DrainWorker>();
     }
 
     public static void MapSessions(this WebApplication app)
     {
         app.MapCorral(
             SandboxService.Descriptor, RuntimeService.Descriptor, NetworkPolicyService.Descriptor, SecretService.Descriptor,
-            OrganizationService.Descriptor, ApiKeyService.Descriptor, UsageService.Descriptor, TerminationService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
+            OrganizationService.Descriptor, ApiKeyService.Descriptor, UsageService.Descriptor, TerminationService.Descriptor,
+            EventService.Descriptor, WebhookService.Descriptor, FleetService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
         app.MapGrpcService<SandboxGrpcService>();
         app.MapGrpcService<RuntimeGrpcService>();
         app.MapGrpcService<NetworkPolicyGrpcService>();
@@ -96,6 +121,9 @@ internal static class SessionsHost
         app.MapGrpcService<ApiKeyGrpcService>();
         app.MapGrpcService<UsageGrpcService>();
         app.MapGrpcService<TerminationGrpcService>();
+        app.MapGrpcService<EventGrpcService>();
+        app.MapGrpcService<WebhookGrpcService>();
+        app.MapGrpcService<FleetGrpcService>();
         app.MapGrpcService<AccessGrpcService>();
         app.MapGrpcService<NodeReportGrpcService>();
     }

@@ -132,7 +132,7 @@ public sealed class ErrorTests(SharedInstance shared)
     {
         var paths = (await shared.Boxes.GetAsync("/openapi.json")).Body!["paths"]!.AsObject();
 
-        foreach (var path in new[] { "", "/exec", "/exec/stream", "/code", "/runtime", "/fs/read", "/fs/write", "/fs/list", "/fs/stat", "/fs/mkdir", "/fs/move", "/fs/delete", "/fs/watch" })
+        foreach (var path in new[] { "", "/exec", "/exec/stream", "/exec/attach", "/exec/signal", "/terminal", "/code", "/runtime", "/fs/read", "/fs/write", "/fs/list", "/fs/stat", "/fs/mkdir", "/fs/move", "/fs/delete", "/fs/watch" })
         {
             Assert.True(paths.ContainsKey("/v1/sandboxes" + path), path);
         }

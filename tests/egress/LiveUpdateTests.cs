@@ -29,6 +29,38 @@ public sealed class LiveUpdateTests(EgressLab lab)
         Assert.Equal(3, (await box.AskAsync("allowed.test")).Code);
     }
 
+    [Theory]
+    [InlineData(PolicyMode.Custom)]
+    [InlineData(PolicyMode.AllowAll)]
+    public async Task NameThatLeadsWhereNoRangeLetsItAnyMore_IsCut_ThoughTheNameStaysAllowed(PolicyMode mode)
+    {
+        using var box = await lab.BoxAsync(With(1, ["private.test", "other.test"], ["10.99.0.0/24", "198.51.100.0/24"]));
+        using var client = await box.ConnectAsync("private.test", Outside.Echo);
+        using var kept = await box.ConnectAsync("other.test", Outside.Echo);
+        foreach (var open in new[] { client, kept }) Assert.Equal("hello\n", await open.AskAsync("hello\n"));
+        await box.UpdateAsync(mode == PolicyMode.Custom
+            ? With(2, ["private.test", "other.test"], ["198.51.100.0/24"])
+            : new Policy { Version = 2, Mode = PolicyMode.AllowAll });
+        Assert.Equal("reset", await client.ReadAllAsync());
+        Assert.Equal("again\n", await kept.AskAsync("again\n"));
+        Assert.Equal("POLICY_CHANGED", (await box.AuditOfAsync("the cut", r => r.Kind == AuditKind.Connection && r.Name == "private.test")).Reason);
+    }
+
+    [Fact]
+    public async Task TerminatedConnection_IsCutWithTheRangeThatItsRequestsMayHaveNeeded()
+    {
+        var policy = With(1, [], ["10.99.0.0/24"]);
+        policy.Transforms.Add(TestBox.Transform("private.test"));
+        using var box = await lab.BoxAsync(policy);
+        using var client = await box.ConnectAsync("private.test", 443);
+        await client.SendAsync(Hellos.ClientHello("private.test"));
+        Assert.Equal("terminated", await client.ReadAsync(10));
+        var tight = With(2, [], []);
+        tight.Transforms.Add(TestBox.Transform("private.test"));
+        await box.UpdateAsync(tight);
+        Assert.Equal("reset", await client.ReadAllAsync());
+    }
+
     [Fact]
     public async Task NameThatGetsATransform_IsNoLongerCarriedAsItIs()
     {

@@ -32,6 +32,10 @@ public sealed class HostedGateway : IAsyncLifetime
 
     internal FakeSessions Sessions { get; } = new();
 
+    internal FakeEvents Events { get; } = new();
+
+    internal FakeWebhooks Webhooks { get; } = new();
+
     public async ValueTask InitializeAsync()
     {
         Environment.SetEnvironmentVariable("CORRAL_HOME", _home);
@@ -40,10 +44,14 @@ public sealed class HostedGateway : IAsyncLifetime
         var sessions = CorralHost.CreateBuilder([], "sessions");
         sessions.Logging.ClearProviders();
         sessions.Services.AddSingleton(Sessions);
+        sessions.Services.AddSingleton(Events);
+        sessions.Services.AddSingleton(Webhooks);
         var app = sessions.Build();
         app.MapCorral();
         app.MapGrpcService<FakeSessions.Access>();
         app.MapGrpcService<FakeSessions.Sandboxes>();
+        app.MapGrpcService<FakeEvents>();
+        app.MapGrpcService<FakeWebhooks>();
         await app.StartAsync();
         _apps.Add(app);
         (Client, Native) = await StartAsync("unix:" + CorralPaths.Socket("sessions"));

@@ -1,5 +1,7 @@
 using Corral.Scheduler.Placement;
+using Corral.Scheduler.V1;
 using Corral.Tests.Support;
+using Google.Protobuf.WellKnownTypes;
 using Xunit;
 
 namespace Corral.Scheduler.Tests;
@@ -140,6 +142,26 @@ public sealed class ReservationTests : IAsyncLifetime
 
         Assert.IsType<ReserveOutcome.Queued>(await Reserve("s"));
         Assert.False(await _one.Nodes.CordonAsync("nobody", cordoned: true));
+    }
+
+    [Fact]
+    public async Task ADrainedNode_GetsNothingNew_EvenIfItComesBack_UntilItIsTakenBackIn()
+    {
+        var drain = new NodeDrain { Reason = "A new kernel.", Deadline = Timestamp.FromDateTimeOffset(_clock.Now + TimeSpan.FromHours(1)) };
+        await _one.Nodes.DescribeAsync(Fleet.Node("a"));
+        await Reserve("before");
+        Assert.True(await _one.Nodes.DrainAsync("a", drain));
+        Assert.IsType<ReserveOutcome.Queued>(await Reserve("s"));
+
+        await _two.Nodes.DescribeAsync(Fleet.Node("a"));
+        var node = (await _two.Nodes.ReadAsync()).Single();
+        Assert.Equal((true, drain, 1), (node.Cordoned, node.Drain, node.Sandboxes));
+        Assert.IsType<ReserveOutcome.Queued>(await Reserve("s"));
+
+        Assert.True(await _one.Nodes.CordonAsync("a", cordoned: false));
+        Assert.Null((await _one.Nodes.ReadAsync()).Single().Drain);
+        Assert.IsType<ReserveOutcome.Reserved>(await Reserve("s"));
+        Assert.False(await _one.Nodes.DrainAsync("nobody", drain));
     }
 
     private Task<ReserveOutcome> Reserve(string sandbox, string organization = "org", long generation = 1) =>

@@ -199,7 +199,7 @@ public sealed class AllowanceTests : SessionsTest
         await two.WorkAsync();
 
         await two.UntilAsync(waiting.Id, SandboxState.Ready, "small");
-        Assert.Equal(["Queued", "Queued", "Assigning", "Ready"], await EventsAsync(waiting.Id, "small"));
+        Assert.Equal(["created", "assigned", "ready"], await EventsAsync(waiting.Id, "small"));
     }
 
     [Fact]
@@ -220,7 +220,7 @@ public sealed class AllowanceTests : SessionsTest
     [Fact]
     public async Task WhoWaitsTooLong_FailsWithTheReason()
     {
-        var patient = NewReplica(new PlanOptions { QueuePatience = TimeSpan.FromHours(2) });
+        var patient = NewReplica(plans: new PlanOptions { QueuePatience = TimeSpan.FromHours(2) });
         await patient.AddOrganizationAsync("small", "scale");
         await patient.AddOrganizationAsync("tiny", "free");
         await patient.CreateAsync(organization: "tiny");
@@ -252,8 +252,8 @@ public sealed class AllowanceTests : SessionsTest
     public async Task TwoHundredThatMayWait_OnTwoReplicas_StartTenAtATime_EachOnce()
     {
         Fleet.Scheduler.Full = true;
-        var two = NewReplica(new PlanOptions { Pro = { WaitingSandboxes = 200 } });
-        var one = NewReplica(new PlanOptions { Pro = { WaitingSandboxes = 200 } });
+        var two = NewReplica(plans: new PlanOptions { Pro = { WaitingSandboxes = 200 } });
+        var one = NewReplica(plans: new PlanOptions { Pro = { WaitingSandboxes = 200 } });
 
         var made = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => (i % 2 == 0 ? one : two).CreateAsync(new CreateRequest { QueueAtLimit = true })));
 
@@ -276,7 +276,7 @@ public sealed class AllowanceTests : SessionsTest
             PolicyVersion = ready.Policy!.Version,
         });
         Clock.Now += TimeSpan.FromSeconds(7);
-        await One.Ender.EndAsync("org", created.Id, "client", "key-of-ours");
+        await One.Ender.EndAsync("org", created.Id, "client", by: "key-of-ours");
         await One.UntilAsync(created.Id, SandboxState.Ended);
 
         var (records, _, total) = (await One.Terminations.ReadAsync("org", "", 10))!.Value;

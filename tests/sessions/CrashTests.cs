@@ -30,7 +30,7 @@ public sealed class CrashTests : SessionsTest
         var ready = await two.UntilAsync(created.Id, SandboxState.Ready);
 
         Assert.Equal((1L, "a"), (ready.Generation, ready.NodeId));
-        Assert.Equal(["Queued", "Assigning", "Ready"], await EventsAsync(created.Id));
+        Assert.Equal(["created", "assigned", "ready"], await EventsAsync(created.Id));
         Assert.Equal(["a"], Fleet.WhereRuns(created.Id));
         Assert.Equal((1L, "a", true), Fleet.Scheduler.Held[created.Id]);
         Assert.Equal([created.Id], await LiveAsync());
@@ -55,7 +55,7 @@ public sealed class CrashTests : SessionsTest
         var ended = await two.UntilAsync(created.Id, SandboxState.Ended);
 
         Assert.Equal("client", ended.EndReason);
-        Assert.Equal(["Queued", "Assigning", "Ready", "Ending", "Ended"], await EventsAsync(created.Id));
+        Assert.Equal(["created", "assigned", "ready", "ending", "ended"], await EventsAsync(created.Id));
         Assert.Equal((long)(ended.EndedAt - started)!.Value.TotalMilliseconds, await MeteredAsync());
         await NothingLeftAsync(created.Id);
     }
@@ -78,7 +78,7 @@ public sealed class CrashTests : SessionsTest
         var failed = await two.UntilAsync(created.Id, SandboxState.Failed);
 
         Assert.Equal("node_lost", failed.EndReason);
-        Assert.Single(await EventsAsync(created.Id), state => state == "Ready");
+        Assert.Single(await EventsAsync(created.Id), name => name == "ready");
         Assert.Equal((long)(failed.EndedAt - ready.StartedAt)!.Value.TotalMilliseconds, await MeteredAsync());
         await NothingLeftAsync(created.Id);
     }
@@ -118,7 +118,7 @@ public sealed class CrashTests : SessionsTest
         var ready = await two.UntilAsync(created.Id, SandboxState.Ready);
 
         Assert.Equal((2L, "b"), (ready.Generation, ready.NodeId));
-        Assert.Equal(["Queued", "Assigning", "Queued", "Assigning", "Ready"], await EventsAsync(created.Id));
+        Assert.Equal(["created", "assigned", "assigned", "ready"], await EventsAsync(created.Id));
         Assert.Equal(["b"], Fleet.WhereRuns(created.Id));
         Assert.Equal((2L, "b", true), Fleet.Scheduler.Held[created.Id]);
     }

@@ -24,7 +24,7 @@ public sealed class DriverTests : SessionsTest
         Assert.Equal(("b", 2L, 2), (ready.NodeId, ready.Generation, ready.Attempts));
         Assert.Equal(["b"], Fleet.WhereRuns(created.Id));
         Assert.Equal((2L, "b", true), Fleet.Scheduler.Held[created.Id]);
-        Assert.Equal(["Queued", "Assigning", "Queued", "Assigning", "Ready"], await EventsAsync(created.Id));
+        Assert.Equal(["created", "assigned", "assigned", "ready"], await EventsAsync(created.Id));
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class DriverTests : SessionsTest
         await One.WorkAsync();
         var created = await One.CreateAsync();
         await DueAsync(created.Id, SandboxState.Queued, after: TimeSpan.Zero);
-        Assert.Equal(["Queued"], await EventsAsync(created.Id));
+        Assert.Equal(["created"], await EventsAsync(created.Id));
 
         Fleet.Scheduler.Full = false;
         Clock.Now += TimeSpan.FromSeconds(5);
@@ -112,7 +112,7 @@ public sealed class DriverTests : SessionsTest
         await One.WorkAsync();
         var created = await One.CreateAsync();
         await DueAsync(created.Id, SandboxState.Queued);
-        Assert.Equal(["Queued"], await EventsAsync(created.Id));
+        Assert.Equal(["created"], await EventsAsync(created.Id));
 
         Clock.Now += TimeSpan.FromSeconds(60);
 
@@ -172,7 +172,7 @@ public sealed class DriverTests : SessionsTest
         await One.UntilAsync(created.Id, SandboxState.Ended);
 
         Assert.Equal("client", (await One.Ender.EndAsync("org", created.Id, "operator"))!.EndReason);
-        Assert.Single(await EventsAsync(created.Id), state => state == "Ending");
+        Assert.Single(await EventsAsync(created.Id), name => name == "ending");
     }
 
     [Fact]

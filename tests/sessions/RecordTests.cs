@@ -52,7 +52,7 @@ public sealed class RecordTests : SessionsTest
 
         Assert.Single(outcomes, won => won);
         Assert.Equal(2, (await One.Store.FindAsync("org", "sbx-a"))!.Version);
-        Assert.Equal(2, (await EventsAsync("sbx-a")).Count);
+        Assert.Equal(["created"], await EventsAsync("sbx-a"));
     }
 
     [Fact]
@@ -95,18 +95,21 @@ public sealed class RecordTests : SessionsTest
     }
 
     [Fact]
-    public async Task AfterAnyHistory_TheLiveSetIsWhatCounts_AndEveryVersionHasItsEvent()
+    public async Task AfterAnyHistory_TheLiveSetIsWhatCounts_AndTheEventsAreWhatHappened()
     {
         var random = new Random(20260101);
+        var told = new Dictionary<string, List<string>>();
         for (var i = 0; i < 30; i++)
         {
             var seen = await WriteAsync(Record($"sbx-{i}"));
+            told[seen.Record.Id] = ["created"];
             for (var step = 0; step < 8; step++)
             {
                 var happened = (SandboxEvent)random.Next(Enum.GetValues<SandboxEvent>().Length);
                 if (SandboxMachine.Next(seen.Record.State, happened) is { } next)
                 {
                     await One.Store.SaveAsync(seen, seen.Record with { State = next });
+                    told[seen.Record.Id].AddRange(Named(seen.Record.State, next));
                     seen = (await One.Store.FindAsync("org", seen.Record.Id))!;
                 }
             }
@@ -117,13 +120,17 @@ public sealed class RecordTests : SessionsTest
 
         Assert.Equal(found.Where(f => !f!.Record.IsOver).Select(f => f!.Record.Id).Order(), (await LiveAsync()).Order());
         Assert.Equal(found.Select(f => f!.Record.Id).Order(), index.Select(v => v.ToString()).Order());
-        foreach (var record in found)
+        foreach (var (id, names) in told)
         {
-            var events = await EventsAsync(record!.Record.Id);
-            Assert.Equal(record.Version, events.Count);
-            Assert.Equal(record.Record.State.ToString(), events[^1]);
+            Assert.Equal(names, await EventsAsync(id));
         }
     }
+
+    private static string[] Named(SandboxState from, SandboxState to) => (from, to) switch
+    {
+        (SandboxState.Active, SandboxState.Ready) or (_, SandboxState.Active or SandboxState.Queued) => [],
+        _ => [to == SandboxState.Assigning ? "assigned" : to.ToString().ToLowerInvariant()],
+    };
 
     [Fact]
     public async Task AnEndedRecord_IsKeptForThirtyDays_AndALivingOneForEver()

@@ -1,8 +1,10 @@
+using System.Net;
 using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Redis;
 using Corral.Scheduler.V1;
 using Corral.Sessions.Creating;
+using Corral.Sessions.Events;
 using Corral.Sessions.Keys;
 using Corral.Sessions.Ledger;
 using Corral.Sessions.Lifecycle;
@@ -12,6 +14,7 @@ using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
 using Corral.Sessions.Usage;
 using Corral.Sessions.Vault;
+using Corral.Sessions.Webhooks;
 using Corral.Tests.Support;
 using Microsoft.Extensions.Options;
 
@@ -25,16 +28,23 @@ internal sealed class Replica : IAsyncDisposable
     private readonly ErrorLog<SandboxDriver> _log = new();
     private readonly ErrorLog<PolicyResolver> _policyLog = new();
     private readonly ErrorLog<Rotations> _rotationLog = new();
+    private readonly ErrorLog<Courier> _courierLog = new();
+    private readonly ErrorLog<Deliverer> _delivererLog = new();
+    private readonly Sender _sender;
+    private readonly Deliverer _deliverer;
+    private readonly Couriers _couriers;
     private readonly ChangeFeed _changes;
     private readonly DueWorker _worker;
     private bool _working;
 
-    public Replica(RedisServer server, Fleet fleet, TimeProvider clock, Secrets? secrets = null, PlanOptions? plans = null)
+    public Replica(RedisServer server, Fleet fleet, TimeProvider clock, Action<WebhookOptions>? configure = null, PlanOptions? plans = null)
     {
+        configure?.Invoke(WebhookOptions);
+        var secrets = new Secrets();
         Redis = new RedisConnection(server.SocketPath);
-        secrets ??= new Secrets();
+        Events = new EventLog(Redis, Options.Create(new EventOptions()), clock);
         var ledger = Options.Create(new LedgerOptions());
-        Store = new SandboxStore(Redis, ledger);
+        Store = new SandboxStore(Redis, Events, ledger);
         Organizations = new OrganizationStore(Redis);
         Keys = new KeyStore(Redis, clock);
         ApiKeys = new ApiKeys(Keys, clock);
@@ -62,16 +72,44 @@ internal sealed class Replica : IAsyncDisposable
         Policies = new PolicyChanger(Store, Due, Driver, _changes, drafter, policies, clock);
         Rotations = new Rotations(Vault, Policies, Due, _lifetime, _rotationLog);
         Secrets = new SecretVault(Vault, Rotations, policies);
-        _worker = new DueWorker(Due, Driver, Rotations, clock);
+        Watch = WatchOf(Events);
+        var webhooks = Options.Create(WebhookOptions);
+        var targets = new Targets((name, cancellationToken) => Resolve(name, cancellationToken), webhooks, clock);
+        _sender = new Sender(targets, secrets, webhooks, clock);
+        WebhookStore = new WebhookStore(Redis);
+        Deliveries = new DeliveryStore(Redis, webhooks, clock);
+        Webhooks = new WebhookRegistry(WebhookStore, secrets, targets, Events, Due, webhooks, clock);
+        OnDemand = new OnDemand(Webhooks, Deliveries, _sender, clock);
+        _deliverer = new Deliverer(Deliveries, _sender, Webhooks, webhooks, clock, _delivererLog);
+        _couriers = new Couriers(WebhookStore, Deliveries, _deliverer, Events, Due, _changes, webhooks, clock, _lifetime, _courierLog);
+        _worker = new DueWorker(Due, Driver, Rotations, _couriers, clock);
     }
 
     public RedisConnection Redis { get; }
+
+    public EventLog Events { get; }
 
     public SandboxStore Store { get; }
 
     public OrganizationStore Organizations { get; }
 
     public OrganizationRegister Register { get; }
+
+    public EventWatch Watch { get; }
+
+    /// <summary>Receivers of tests are on this host, and speak http.</summary>
+    public WebhookOptions WebhookOptions { get; } = new() { AllowHttp = true, PermittedRanges = ["127.0.0.0/8"], FirstPause = TimeSpan.FromSeconds(10) };
+
+    /// <summary>What names lead to, for webhooks.</summary>
+    public ResolveName Resolve { get; set; } = Dns.GetHostAddressesAsync;
+
+    public WebhookStore WebhookStore { get; }
+
+    public DeliveryStore Deliveries { get; }
+
+    public WebhookRegistry Webhooks { get; }
+
+    public OnDemand OnDemand { get; }
 
     public KeyStore Keys { get; }
 
@@ -109,6 +147,9 @@ internal sealed class Replica : IAsyncDisposable
 
     public Rotations Rotations { get; }
 
+    /// <summary>Follows a log that has settings of its own.</summary>
+    public EventWatch WatchOf(EventLog log) => new(log, _changes);
+
     /// <summary>The driver's errors so far, which are thereby expected.</summary>
     public IReadOnlyList<string> TakeErrors() => _log.Take();
 
@@ -116,6 +157,7 @@ internal sealed class Replica : IAsyncDisposable
     public async Task WorkAsync()
     {
         _working = true;
+        await _changes.StartAsync(CancellationToken.None);
         await _worker.StartAsync(CancellationToken.None);
     }
 
@@ -150,6 +192,8 @@ internal sealed class Replica : IAsyncDisposable
     {
         _log.AssertEmpty();
         _rotationLog.AssertEmpty();
+        _courierLog.AssertEmpty();
+        _delivererLog.AssertEmpty();
     }
 
     public async ValueTask DisposeAsync()
@@ -161,6 +205,8 @@ internal sealed class Replica : IAsyncDisposable
         }
 
         _worker.Dispose();
+        _deliverer.Dispose();
+        _sender.Dispose();
         _changes.Dispose();
         await Redis.DisposeAsync();
         _channels.Dispose();

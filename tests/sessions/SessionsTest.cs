@@ -1,4 +1,5 @@
 using Corral.Sessions.Creating;
+using Corral.Sessions.Webhooks;
 using Corral.Tests.Support;
 using StackExchange.Redis;
 using Xunit;
@@ -40,9 +41,9 @@ public abstract class SessionsTest : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    internal Replica NewReplica(PlanOptions? plans = null, TimeProvider? clock = null)
+    internal Replica NewReplica(Action<WebhookOptions>? configure = null, PlanOptions? plans = null, TimeProvider? clock = null)
     {
-        var replica = new Replica(Server, Fleet, clock ?? Clock, plans: plans);
+        var replica = new Replica(Server, Fleet, clock ?? Clock, configure, plans);
         _replicas.Add(replica);
         return replica;
     }
@@ -60,9 +61,9 @@ public abstract class SessionsTest : IAsyncLifetime
     internal async Task<IReadOnlyList<string>> LiveAsync(string organization = "org") =>
         [.. (await RedisAsync(db => db.SetMembersAsync($"{{{organization}}}:live"))).Select(v => v.ToString())];
 
-    /// <summary>The states that events tell of a sandbox, in order.</summary>
+    /// <summary>What the events tell of a sandbox, in order: "ready" for "sandbox.ready".</summary>
     internal async Task<IReadOnlyList<string>> EventsAsync(string id, string organization = "org") =>
-        [.. (await RedisAsync(db => db.StreamRangeAsync($"{{{organization}}}:events"))).Where(e => e["sandbox"] == id).Select(e => e["state"].ToString())];
+        [.. (await RedisAsync(db => db.StreamRangeAsync($"{{{organization}}}:event-log"))).Where(e => e["sandbox"] == id).Select(e => e["type"].ToString()["sandbox.".Length..])];
 
     /// <summary>The milliseconds metered in the clock's month.</summary>
     internal async Task<long> MeteredAsync(string organization = "org") =>

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
-using System.Net.Sockets;
+using Corral.Addresses;
 using Corral.Egress.Policies;
 
 namespace Corral.Egress.Dialing;
@@ -8,50 +8,12 @@ namespace Corral.Egress.Dialing;
 /// <summary>Which addresses may be dialled at all, whatever names lead to them.</summary>
 internal sealed class DestinationPolicy(EgressOptions options)
 {
-    // IANA's special-purpose registries, as far as they are not public; what embeds an IPv4 address in an IPv6 one is refused as a whole.
-    private static readonly ImmutableArray<AddressRange> Refused =
-    [
-        .. new[]
-        {
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.88.99.0/24",
-            "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
-            "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2002::/16", "5f00::/16", "fc00::/7", "fe80::/10",
-            "fec0::/10", "ff00::/8",
-        }.Select(AddressRange.Parse),
-    ];
-
     private readonly ImmutableArray<AddressRange> _permitted = [.. options.PermittedRanges.Select(AddressRange.Parse)];
 
-    /// <summary>Whether a sandbox may be connected to an address. What is refused needs the policy's entry and the operator's permission.</summary>
+    /// <summary>Whether a sandbox may be connected to an address. What is not public needs the policy's entry and the operator's permission.</summary>
     public bool Allows(IPAddress address, EgressPolicy policy)
     {
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        if (!IsWithin(Refused, address) && !IsOfThisHost(address)) return true;
-        return policy.MatchRange(address) is not null && IsWithin(_permitted, address);
-    }
-
-    private static bool IsWithin(ImmutableArray<AddressRange> ranges, IPAddress address)
-    {
-        foreach (var range in ranges)
-        {
-            if (range.Contains(address)) return true;
-        }
-
-        return false;
-    }
-
-    // The kernel knows at every moment which addresses are the host's: only those can be bound.
-    private static bool IsOfThisHost(IPAddress address)
-    {
-        try
-        {
-            using var probe = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-            probe.Bind(new IPEndPoint(address, 0));
-            return true;
-        }
-        catch (SocketException problem)
-        {
-            return problem.SocketErrorCode is not (SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported);
-        }
+        return PublicAddresses.Contains(address) || (policy.MatchRange(address) is not null && PublicAddresses.IsWithin(_permitted, address));
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using Corral.Addresses;
 using Corral.Egress.Policies;
 
 namespace Corral.Egress.Dns;

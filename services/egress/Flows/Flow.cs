@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Corral.Egress.Dialing;
 using Corral.Egress.Gates;
 using Corral.Egress.Policies;
 
@@ -11,6 +12,7 @@ internal sealed class Flow : IDisposable
     private readonly CancellationTokenSource _closing;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private FlowVerdict? _verdict;
+    private IPEndPoint? _remote;
     private long _sent;
     private long _received;
     private string? _closeReason;
@@ -52,8 +54,12 @@ internal sealed class Flow : IDisposable
     /// <summary>The proxy that it leaves through, if any.</summary>
     public UpstreamProxy? Proxy { get; private set; }
 
-    /// <summary>What was dialled for it.</summary>
-    public IPEndPoint? Remote { get; set; }
+    /// <summary>What was dialled for it. Whoever sets it looks whether it is still allowed; whoever changes the policy looks whether it is set.</summary>
+    public IPEndPoint? Remote
+    {
+        get => Volatile.Read(ref _remote);
+        set => Interlocked.Exchange(ref _remote, value);
+    }
 
     /// <summary>Cancelled when it must end at once: the policy forbids it now, or the gate is let go.</summary>
     public CancellationToken Closing => _closing.Token;
@@ -87,15 +93,20 @@ internal sealed class Flow : IDisposable
         }
     }
 
-    /// <summary>Whether another policy forbids what this one let through, or wants it done otherwise.</summary>
-    public bool IsForbiddenBy(EgressPolicy policy)
+    /// <summary>Whether a policy forbids what the one before it let through, or wants it done otherwise.</summary>
+    public bool IsForbiddenBy(EgressPolicy policy, EgressPolicy earlier, DestinationPolicy destinations)
     {
         if (Verdict is not { Action: not FlowAction.Refuse } verdict) return false;
         var now = FlowJudge.Judge(policy, this);
         // What is terminated may stay so: its requests are judged one by one.
         var same = now.Action == verdict.Action || (verdict.Action == FlowAction.Terminate && now.Action == FlowAction.Splice);
-        return !same || now.Name != verdict.Name || !Equals(policy.Proxy, Proxy);
+        return !same || now.Name != verdict.Name || !Equals(policy.Proxy, Proxy) || LeadsAstray(policy, earlier, destinations);
     }
+
+    // A name may lead to an address that only a range had opened. Where its requests are answered from is known to them alone: any range that
+    // was taken away may have been theirs.
+    private bool LeadsAstray(EgressPolicy policy, EgressPolicy earlier, DestinationPolicy destinations) =>
+        Verdict!.Action == FlowAction.Terminate ? !policy.ListsRangesOf(earlier) : Remote is { } remote && !destinations.Allows(remote.Address, policy);
 
     /// <summary>Makes it end, whoever has it now.</summary>
     public void Close(string reason)

@@ -13,7 +13,7 @@ namespace Corral.Egress.Flows;
 /// 5. Bytes go both ways until both sides are done.
 /// </remarks>
 internal sealed partial class FlowHandler(
-    HelloSniffer sniffer, IUpstreamDialer dialer, ITerminator terminator, RelayFactory relays, AuditLog audit, EgressTelemetry telemetry,
+    HelloSniffer sniffer, IUpstreamDialer dialer, DestinationPolicy destinations, ITerminator terminator, RelayFactory relays, AuditLog audit, EgressTelemetry telemetry,
     EgressOptions options, TimeProvider clock, ILogger<FlowHandler> log)
 {
     // Who speaks first does so at once; the others are waiting for the server.
@@ -59,6 +59,9 @@ internal sealed partial class FlowHandler(
         if (!outcome.Succeeded) return outcome.Refusal;
         using var upstream = outcome.Upstream;
         flow.Remote = upstream.Remote;
+        // The policy may have changed since the address was looked at.
+        var policy = flow.Sandbox.Policy;
+        if (flow.IsForbiddenBy(policy, policy, destinations)) return Refusals.PolicyChanged;
         using var relay = relays.Create(flow, upstream);
         // 4.
         if (needsHello && flow.Hello.State == HelloState.Silent) return await HoldAsync(flow, upstream, relay);

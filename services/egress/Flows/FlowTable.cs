@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Collections.Concurrent;
+using Corral.Egress.Dialing;
 using Corral.Egress.Policies;
 
 namespace Corral.Egress.Flows;
@@ -16,10 +17,10 @@ internal sealed class FlowTable : IEnumerable<Flow>
 
     public void Remove(Flow flow) => _flows.TryRemove(flow, out _);
 
-    /// <summary>Closes what a policy forbids, and waits until that has ended, but not for ever.</summary>
-    public async Task CloseForbiddenAsync(EgressPolicy policy, TimeProvider clock)
+    /// <summary>Closes what a policy forbids that the one before it allowed, and waits until that has ended, but not for ever.</summary>
+    public async Task CloseForbiddenAsync(EgressPolicy policy, EgressPolicy earlier, DestinationPolicy destinations, TimeProvider clock)
     {
-        var forbidden = this.Where(flow => flow.IsForbiddenBy(policy)).ToList();
+        var forbidden = this.Where(flow => flow.IsForbiddenBy(policy, earlier, destinations)).ToList();
         foreach (var flow in forbidden) flow.Close(Refusals.PolicyChanged);
         var ended = Task.WhenAll(forbidden.Select(flow => flow.Ended));
         await Task.WhenAny(ended, Task.Delay(Patience, clock));

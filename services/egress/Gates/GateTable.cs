@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Corral.Egress.Audit;
+using Corral.Egress.Dialing;
 using Corral.Egress.Dns;
 using Corral.Egress.Flows;
 using Corral.Egress.Policies;
@@ -9,7 +10,8 @@ namespace Corral.Egress.Gates;
 
 /// <summary>The gates that are taken. Everything here is repeatable: the node-agent asks again whenever it is not sure.</summary>
 internal sealed partial class GateTable(
-    GateEntry entry, PreparedAuthorities prepared, FlowServer flows, DnsServer dns, AuditLog audit, EgressTelemetry telemetry, TimeProvider clock, ILogger<GateTable> log) : IHostedService
+    GateEntry entry, PreparedAuthorities prepared, FlowServer flows, DnsServer dns, DestinationPolicy destinations, AuditLog audit, EgressTelemetry telemetry,
+    TimeProvider clock, ILogger<GateTable> log) : IHostedService
 {
     private readonly ConcurrentDictionary<string, Attachment> _attached = new(StringComparer.Ordinal);
     private readonly KeyedLock _locks = new();
@@ -93,10 +95,11 @@ internal sealed partial class GateTable(
 
     private async Task ReplaceAsync(AttachedSandbox sandbox, EgressPolicy policy)
     {
+        var earlier = sandbox.Policy;
         if (!sandbox.TryReplacePolicy(policy)) return;
         audit.Record(sandbox, AuditRecords.PolicyInForce(policy));
         LogReplaced(sandbox.Id, policy.Version);
-        await sandbox.Flows.CloseForbiddenAsync(policy, clock);
+        await sandbox.Flows.CloseForbiddenAsync(policy, earlier, destinations, clock);
     }
 
     private async Task RemoveAsync(Attachment attachment)

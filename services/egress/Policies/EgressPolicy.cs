@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Net;
+using Corral.Addresses;
 using Corral.Egress.V1;
 
 namespace Corral.Egress.Policies;
@@ -64,6 +65,12 @@ internal sealed class EgressPolicy
 
     /// <summary>What lets a connection to an address through that has no name: "cidr:…", "allow-all", or null.</summary>
     public string? MatchAddress(IPAddress address) => MatchRange(address) is { } range ? $"cidr:{range}" : AllowsAll ? AllowAll : null;
+
+    /// <summary>Whether it lists all ranges that another does.</summary>
+    public bool ListsRangesOf(EgressPolicy other) => other._ranges.All(range => _ranges.Contains(range));
+
+    /// <summary>Whether what is dialled under another policy is what would be dialled under this one.</summary>
+    public bool DialsAs(EgressPolicy other) => ReferenceEquals(this, other) || (Equals(Proxy, other.Proxy) && ListsRangesOf(other) && other.ListsRangesOf(this));
 
     internal sealed record DomainRule(DomainPattern Pattern);
 }

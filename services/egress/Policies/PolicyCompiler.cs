@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using Corral.Addresses;
 using Corral.Egress.V1;
 
 namespace Corral.Egress.Policies;

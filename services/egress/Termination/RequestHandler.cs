@@ -56,7 +56,7 @@ internal sealed partial class RequestHandler(
 
             record.Allowed = true;
             record.Rule = verdict.Match.Rule;
-            await ForwardAsync(context, flow, verdict, policy.Proxy, record);
+            await ForwardAsync(context, flow, verdict, policy, record);
         }
         catch (OperationCanceledException)
         {
@@ -77,7 +77,7 @@ internal sealed partial class RequestHandler(
         }
     }
 
-    private async Task ForwardAsync(HttpContext context, Flow flow, RequestVerdict verdict, UpstreamProxy? proxy, AuditRecord record)
+    private async Task ForwardAsync(HttpContext context, Flow flow, RequestVerdict verdict, EgressPolicy policy, AuditRecord record)
     {
         var scheme = flow.Protocol == FlowProtocol.Tls ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
         var prefix = $"{scheme}://{flow.Name}:{flow.Destination.Port}";
@@ -89,8 +89,9 @@ internal sealed partial class RequestHandler(
             return;
         }
 
+        DropForeignUpgrade(context.Request.Headers);
         // 2
-        var client = upstreams.For(flow.Sandbox, flow.Name!, flow.Destination.Port, proxy);
+        var client = upstreams.For(flow.Sandbox, flow.Name!, flow.Destination.Port, policy);
         var transformer = new RequestTransformer(target, verdict.Match, RequestJudge.MayCarrySecrets(flow));
         var counted = CountedBodies.Wrap(context);
 
@@ -111,6 +112,16 @@ internal sealed partial class RequestHandler(
             record.Reason = failure.Reason;
             record.Allowed = failure.Allowed;
             await RequestAnswers.FailAsync(context, failure.Reason);
+        }
+    }
+
+    // A WebSocket stays what its one request was judged to be. What else a connection may be upgraded to (h2c, SPDY) carries requests of its own,
+    // which nobody would judge; a server is free not to (RFC 9110, section 7.8).
+    private static void DropForeignUpgrade(IHeaderDictionary headers)
+    {
+        if (!string.Equals(headers.Upgrade, RequestJudge.WebSocket, StringComparison.OrdinalIgnoreCase))
+        {
+            headers.Remove("Upgrade");
         }
     }
 

@@ -9,9 +9,10 @@ namespace Corral.Egress.Termination;
 /// <remarks>1 method, 2 authority against the connection's name, 3 policy, 4 secrets over TLS only, 5 no secret that was revoked, 6 target.</remarks>
 internal static class RequestJudge
 {
+    public const string WebSocket = "websocket";
+
     private const int HttpPort = 80;
     private const int HttpsPort = 443;
-    private const string WebSocket = "websocket";
 
     public static RequestVerdict Judge(HttpContext context, Flow flow, EgressPolicy policy)
     {

@@ -5,7 +5,7 @@ using Corral.Egress.Policies;
 
 namespace Corral.Egress.Termination;
 
-/// <summary>The servers that one sandbox has connections to. All of them are dropped when they would go through another proxy now.</summary>
+/// <summary>The servers that one sandbox has connections to. All of them are dropped when a policy would have them leave otherwise.</summary>
 internal sealed class SandboxUpstreams(AttachedSandbox sandbox, IUpstreamDialer dialer, UpstreamTrust trust, TimeProvider clock) : IDisposable
 {
     // A sandbox can ask for any name below a wildcard.
@@ -15,33 +15,40 @@ internal sealed class SandboxUpstreams(AttachedSandbox sandbox, IUpstreamDialer 
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
     private readonly Lock _lock = new();
-    private Generation _current = new(null);
+    private Generation? _current;
 
-    public UpstreamClient For(string name, int port, UpstreamProxy? proxy)
+    public UpstreamClient For(string name, int port, EgressPolicy policy)
     {
         var current = Volatile.Read(ref _current);
-        return Equals(current.Proxy, proxy) && current.Clients.TryGetValue((name, port), out var client) ? client : Add(name, port, proxy);
+        return current is not null && policy.DialsAs(current.Policy) && current.Clients.TryGetValue((name, port), out var client) ? client : Add(name, port, policy);
     }
 
     public void Dispose()
     {
         lock (_lock)
         {
-            Close(_current);
+            if (_current is not null)
+            {
+                Close(_current);
+            }
         }
     }
 
-    private UpstreamClient Add(string name, int port, UpstreamProxy? proxy)
+    private UpstreamClient Add(string name, int port, EgressPolicy policy)
     {
         lock (_lock)
         {
-            if (!Equals(_current.Proxy, proxy) || _current.Clients.Count >= KeptServers)
+            if (_current is null || !policy.DialsAs(_current.Policy) || _current.Clients.Count >= KeptServers)
             {
-                _ = RetireAsync(_current);
-                Volatile.Write(ref _current, new Generation(proxy));
+                if (_current is not null)
+                {
+                    _ = RetireAsync(_current);
+                }
+
+                Volatile.Write(ref _current, new Generation(policy));
             }
 
-            return _current.Clients.GetOrAdd((name, port), key => new UpstreamClient(sandbox, DialTarget.To(key.Name, key.Port), dialer, trust));
+            return _current!.Clients.GetOrAdd((name, port), key => new UpstreamClient(sandbox, DialTarget.To(key.Name, key.Port), dialer, trust));
         }
     }
 
@@ -60,7 +67,7 @@ internal sealed class SandboxUpstreams(AttachedSandbox sandbox, IUpstreamDialer 
         }
     }
 
-    private sealed record Generation(UpstreamProxy? Proxy)
+    private sealed record Generation(EgressPolicy Policy)
     {
         public ConcurrentDictionary<(string Name, int Port), UpstreamClient> Clients { get; } = new();
     }

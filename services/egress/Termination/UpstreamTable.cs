@@ -10,8 +10,8 @@ internal sealed class UpstreamTable(IUpstreamDialer dialer, UpstreamTrust trust,
 {
     private readonly ConcurrentDictionary<AttachedSandbox, SandboxUpstreams> _sandboxes = new();
 
-    public UpstreamClient For(AttachedSandbox sandbox, string name, int port, UpstreamProxy? proxy) =>
-        (_sandboxes.TryGetValue(sandbox, out var upstreams) ? upstreams : Add(sandbox)).For(name, port, proxy);
+    public UpstreamClient For(AttachedSandbox sandbox, string name, int port, EgressPolicy policy) =>
+        (_sandboxes.TryGetValue(sandbox, out var upstreams) ? upstreams : Add(sandbox)).For(name, port, policy);
 
     private SandboxUpstreams Add(AttachedSandbox sandbox)
     {

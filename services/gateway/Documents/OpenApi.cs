@@ -118,7 +118,7 @@ internal sealed class OpenApi
     private JsonObject AnswerContent(IReadOnlyList<Route> routes) => routes[0].Call switch
     {
         { Status: StatusCodes.Status204NoContent } => [],
-        { RawAnswer: true } => Content("application/octet-stream", Type("string")),
+        { RawAnswer: true } or { Answer: Answer.Bytes } => Content("application/octet-stream", Type("string")),
         { PartsField.Length: > 0 } => Content("multipart/form-data", Type("object")),
         _ => new JsonObject(routes.GroupBy(r => r.Call.Answer).Select(g => KeyValuePair.Create<string, JsonNode?>(
             g.Key == Answer.Events ? "text/event-stream" : "application/json", new JsonObject { ["schema"] = Answered([.. g]) }))),

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Corral.Gateway.Terminals;
 using Corral.Gateway.Transcoding;
 using Google.Protobuf;
 
@@ -48,6 +49,7 @@ internal static class AnswerWriter
 
     private static async Task WriteJsonAsync(HttpContext context, IMessage message)
     {
+        SocketUrls.Complete(context, message);
         context.Response.ContentType = "application/json";
         await using (var json = new Utf8JsonWriter(context.Response.BodyWriter, Writing))
         {

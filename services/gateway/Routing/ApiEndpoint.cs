@@ -82,11 +82,14 @@ internal sealed partial class ApiEndpoint(
         else if (route.IsStream)
         {
             using var call = await upstreams.StreamAsync(route, caller, request, context.RequestAborted);
-            await keys.WhileGoodAsync(context, route.Call.Scope, events.WriteAsync(context, route, call));
+            var writing = route.IsDownload ? ByteStream.WriteAsync(context, request, route, call) : events.WriteAsync(context, route, call);
+            await keys.WhileGoodAsync(context, route.Call.Scope, writing);
         }
         else
         {
-            var answer = await upstreams.UnaryAsync(route, caller, request, context.RequestAborted);
+            var answer = route.IsUpload
+                ? await upstreams.UploadAsync(route, caller, request, context.Request.BodyReader, context.RequestAborted)
+                : await upstreams.UnaryAsync(route, caller, request, context.RequestAborted);
             await AnswerWriter.WriteAsync(context, route, route.Descriptor.OutputType.Parser.ParseFrom(answer));
         }
     }

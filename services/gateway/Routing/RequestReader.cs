@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Globalization;
+using Corral.Dialect.V1;
 using Corral.Gateway.Transcoding;
 using Google.Protobuf;
 
@@ -13,7 +15,17 @@ internal static class RequestReader
     {
         var message = await ReadMessageAsync(context, route);
         route.ReadPath(context.Request.Path, message);
+        ReadLastEventId(context.Request, route, message);
         return message;
+    }
+
+    // A client whose stream broke repeats its address, and says in a header what it saw last.
+    private static void ReadLastEventId(HttpRequest request, Route route, IMessage message)
+    {
+        if (route.Call.Answer == Answer.Events && long.TryParse(request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out var last))
+        {
+            route.Descriptor.InputType.FindFieldByName("after")?.Accessor.SetValue(message, last);
+        }
     }
 
     private static async Task<IMessage> ReadMessageAsync(HttpContext context, Route route)
@@ -35,7 +47,7 @@ internal static class RequestReader
         }
 
         var message = JsonMessageReader.ReadQuery(type, context.Request.Query, name => name == "raw" && route.Call.RawField.Length > 0);
-        if (route.Call.BodyField.Length > 0)
+        if (route.Call.BodyField.Length > 0 && !route.IsUpload)
         {
             type.FindFieldByName(route.Call.BodyField).Accessor.SetValue(message, UnsafeByteOperations.UnsafeWrap(await ReadBodyAsync(context)));
         }

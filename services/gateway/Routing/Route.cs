@@ -35,7 +35,7 @@ internal sealed class Route
         IsSandboxScoped = method.InputType.FindFieldByNumber(1) is { Name: "sandbox_id" };
         RunsOnNode = IsOnNode(method.Service);
         Method = new Method<byte[], byte[]>(
-            method.IsServerStreaming ? MethodType.ServerStreaming : MethodType.Unary, method.Service.FullName, method.Name, Bytes, Bytes);
+            method.IsServerStreaming ? MethodType.ServerStreaming : method.IsClientStreaming ? MethodType.ClientStreaming : MethodType.Unary, method.Service.FullName, method.Name, Bytes, Bytes);
     }
 
     public MethodDescriptor Descriptor { get; }
@@ -67,8 +67,14 @@ internal sealed class Route
 
     public bool IsStream => Descriptor.IsServerStreaming;
 
-    /// <summary>Commands, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
-    public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "FileService" or "EgressLogService";
+    /// <summary>Whether the body is passed on as it comes, however long it is.</summary>
+    public bool IsUpload => Descriptor.IsClientStreaming;
+
+    /// <summary>Whether the answer is passed on as it comes, however long it is.</summary>
+    public bool IsDownload => Call.Answer == Answer.Bytes;
+
+    /// <summary>Commands, terminals, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
+    public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "TerminalService" or "FileService" or "EgressLogService";
 
     /// <summary>Whether a part of a path stands for a field.</summary>
     public static bool IsParameter(string part) => part is ['{', .., '}'];

@@ -13,9 +13,9 @@ internal sealed class RouteTable
     /// <summary>What clients may call.</summary>
     public static readonly IReadOnlyList<ServiceDescriptor> Services =
         [
-            SandboxService.Descriptor, ExecService.Descriptor, FileService.Descriptor, RuntimeService.Descriptor,
-            NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor,
-            OrganizationService.Descriptor, ApiKeyService.Descriptor, UsageService.Descriptor, TerminationService.Descriptor,
+            SandboxService.Descriptor, ExecService.Descriptor, TerminalService.Descriptor, FileService.Descriptor, RuntimeService.Descriptor,
+            NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor, EventService.Descriptor, WebhookService.Descriptor,
+            OrganizationService.Descriptor, ApiKeyService.Descriptor, UsageService.Descriptor, TerminationService.Descriptor, FleetService.Descriptor,
         ];
 
     /// <summary>What clients may call in JSON only: the leap dialect's calls and the list, which the gateway answers itself out of those services.</summary>

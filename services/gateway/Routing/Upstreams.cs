@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Corral.Gateway.Security;
 using Corral.Hosting;
 using Google.Protobuf;
@@ -29,10 +30,45 @@ internal sealed class Upstreams(ChannelPool channels, SandboxLocator locator, IC
         }
     }
 
+    /// <summary>Sends the request, and the body in as many more messages as it takes: none is read before the one before it is gone.</summary>
+    public async Task<byte[]> UploadAsync(Route route, Caller caller, IMessage request, PipeReader body, CancellationToken cancellationToken)
+    {
+        var (invoker, options) = await PrepareAsync(route, caller, request, cancellationToken);
+        using var call = invoker.AsyncClientStreamingCall(route.Method, null, options.WithDeadline(DateTime.MaxValue));
+        try
+        {
+            if (await SendAsync(call, request.ToByteArray()))
+            {
+                await ByteStream.ReadAsync(body, route, piece => SendAsync(call, piece), cancellationToken);
+            }
+
+            return await call.ResponseAsync;
+        }
+        catch (RpcException exception)
+        {
+            await locator.FailedAsync(caller.Identity, route.SandboxId(request), exception);
+            throw;
+        }
+    }
+
     public async Task<AsyncServerStreamingCall<byte[]>> StreamAsync(Route route, Caller caller, IMessage request, CancellationToken cancellationToken)
     {
         var (invoker, options) = await PrepareAsync(route, caller, request, cancellationToken);
         return invoker.AsyncServerStreamingCall(route.Method, null, options.WithDeadline(DateTime.MaxValue), request.ToByteArray());
+    }
+
+    // False when the call was answered already: its answer says why.
+    private static async Task<bool> SendAsync(AsyncClientStreamingCall<byte[], byte[]> call, byte[]? message)
+    {
+        try
+        {
+            await (message is null ? call.RequestStream.CompleteAsync() : call.RequestStream.WriteAsync(message));
+            return true;
+        }
+        catch (Exception problem) when (problem is RpcException or InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     private async Task<(CallInvoker, CallOptions)> PrepareAsync(Route route, Caller caller, IMessage request, CancellationToken cancellationToken)

@@ -117,7 +117,7 @@ internal sealed class JsonMessageReader
             var name = path + property.Name;
             Try(() =>
             {
-                if (!seen.Add(property.Name))
+                if (!seen.Add(shape.ByName.TryGetValue(property.Name, out var known) ? known.Name : property.Name))
                 {
                     throw GivenTwice(name);
                 }

@@ -5,7 +5,7 @@ using Google.Protobuf.Reflection;
 
 namespace Corral.Gateway.Transcoding;
 
-/// <summary>A message's fields by their JSON names: read once from its descriptor.</summary>
+/// <summary>A message's fields by the JSON names that they have or may be given by: read once from its descriptor.</summary>
 internal sealed class MessageShape
 {
     private static readonly ConcurrentDictionary<MessageDescriptor, MessageShape> Shapes = new();
@@ -15,7 +15,10 @@ internal sealed class MessageShape
         Descriptor = descriptor;
         Leap = IsLeap(descriptor.File);
         Fields = [.. descriptor.Fields.InDeclarationOrder().Select(f => new JsonField(f)).Where(f => !f.Options.Hidden)];
-        ByName = Fields.Where(f => !f.Options.Inline).ToFrozenDictionary(f => f.Name, StringComparer.Ordinal);
+        var named = Fields.Where(f => !f.Options.Inline).ToList();
+        ByName = named.Select(f => (f.Name, Field: f))
+            .Concat(named.Where(f => !Leap && f.Options.BoxesAlso.Length > 0).Select(f => (Name: f.Options.BoxesAlso, Field: f)))
+            .ToFrozenDictionary(pair => pair.Name, pair => pair.Field, StringComparer.Ordinal);
         Inline = [.. Fields.Where(f => f.Options.Inline)];
     }
 

@@ -4,15 +4,9 @@ using Corral.NodeAgent.Sandboxes;
 
 namespace Corral.NodeAgent.Commands;
 
-/// <summary>How a command ended, as callers are told.</summary>
-internal readonly record struct CommandExit(int Code, int? Signal, bool TimedOut, bool OutOfMemory, long DurationMs);
-
 /// <summary>Runs commands in boxes, and counts them as long as they run.</summary>
 internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTelemetry telemetry, TimeProvider clock)
 {
-    private const int Killed = 9;
-    private const int TimedOutCode = 124;
-
     // The guest enforces a command's time. It shares the sandbox's processors with the tenant, and one that is starved may be very late.
     private static readonly TimeSpan GuestPatience = TimeSpan.FromSeconds(15);
 
@@ -42,7 +36,7 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
         catch (Exception problem) when (late.IsCancellationRequested && problem is (OperationCanceledException or GuestException or IOException))
         {
             // The connection is closed by now, at which the guest kills the command as soon as it gets to it.
-            return new CommandExit(TimedOutCode, null, TimedOut: true, OutOfMemory: false, (long)clock.GetElapsedTime(began).TotalMilliseconds);
+            return new CommandExit(CommandExit.TimedOutCode, null, TimedOut: true, OutOfMemory: false, (long)clock.GetElapsedTime(began).TotalMilliseconds);
         }
     }
 
@@ -64,7 +58,7 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
             while (true)
             {
                 var (kind, payload) = await stream.ReadAsync(over.Token);
-                if (kind == Frame.Exit) return Describe(GuestStream.ParseExit(payload), box, killsBefore);
+                if (kind == Frame.Exit) return CommandExit.Of(GuestStream.ParseExit(payload), () => cgroups.Usage(box.Name).OutOfMemoryKills > killsBefore);
                 if (kind is Frame.Stdout or Frame.Stderr) await output(kind, payload);
             }
         }
@@ -85,12 +79,5 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
         catch (GuestException)
         {
         }
-    }
-
-    private CommandExit Describe(GuestExit exit, Box box, long killsBefore)
-    {
-        var outOfMemory = exit.OutOfMemory || (exit is { Signal: Killed, TimedOut: false } && cgroups.Usage(box.Name).OutOfMemoryKills > killsBefore);
-        var code = exit.TimedOut ? TimedOutCode : exit.Signal > 0 ? 128 + exit.Signal : exit.Code;
-        return new CommandExit(code, exit.Signal > 0 ? exit.Signal : null, exit.TimedOut, outOfMemory, exit.DurationMs);
     }
 }

@@ -19,6 +19,10 @@ internal sealed partial record CommandSpec(GuestRequest Request, ReadOnlyMemory<
     public static CommandSpec Of(StreamRequest request) => new(
         Parse(request.Command, request.Args, request.HasTimeoutMs ? request.TimeoutMs : null, request.Cwd, request.Env, request.User), request.Stdin.Memory);
 
+    /// <summary>A terminal's shell, of the sandbox's user.</summary>
+    public static CommandSpec Shell(int columns, int rows) => new(
+        new GuestRequest { Op = "run", Command = ["/bin/bash"], Columns = Within(columns), Rows = Within(rows) }, default);
+
     public static CommandSpec Of(StartCommand command)
     {
         var request = Parse(command.Command, command.Args, command.HasTimeoutMs && command.TimeoutMs > 0 ? command.TimeoutMs : null, command.Cwd, command.Env, command.User);

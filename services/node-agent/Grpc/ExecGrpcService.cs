@@ -10,7 +10,7 @@ using Grpc.Core;
 namespace Corral.NodeAgent.Grpc;
 
 /// <summary>Commands in the sandboxes of this node, for the gateway.</summary>
-internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands, CodeRunner code) : ExecService.ExecServiceBase
+internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands, CodeRunner code, CommandStreams streams) : ExecService.ExecServiceBase
 {
     public override async Task<RunResponse> Run(RunRequest request, ServerCallContext context)
     {
@@ -30,15 +30,20 @@ internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands
     public override Task Stream(StreamRequest request, IServerStreamWriter<StreamResponse> responseStream, ServerCallContext context) => GuestErrors.TellAsync(async () =>
     {
         var spec = CommandSpec.Of(request);
-        var box = Boxes.Of(table, request.SandboxId, context);
-        var sequence = 0L;
-        var exit = await commands.RunAsync(box, spec, async (kind, payload) =>
-        {
-            var piece = Piece(++sequence, payload);
-            await responseStream.WriteAsync(kind == Frame.Stdout ? new StreamResponse { Stdout = piece } : new StreamResponse { Stderr = piece }, context.CancellationToken);
-        }, context.CancellationToken);
-        await responseStream.WriteAsync(new StreamResponse { Exit = Tell(exit) }, context.CancellationToken);
+        await streams.StartAsync(Boxes.Of(table, request.SandboxId, context), spec, request.ExecId, responseStream, context.CancellationToken);
         return true;
+    });
+
+    public override Task Attach(AttachRequest request, IServerStreamWriter<AttachResponse> responseStream, ServerCallContext context) => GuestErrors.TellAsync(async () =>
+    {
+        await streams.AttachAsync(Boxes.Of(table, request.SandboxId, context), request, responseStream, context.CancellationToken);
+        return true;
+    });
+
+    public override Task<SignalResponse> Signal(SignalRequest request, ServerCallContext context) => GuestErrors.TellAsync(async () =>
+    {
+        await streams.SignalAsync(Boxes.Of(table, request.SandboxId, context), request);
+        return new SignalResponse { Ok = true };
     });
 
     public override Task Start(IAsyncStreamReader<StartRequest> requestStream, IServerStreamWriter<StartResponse> responseStream, ServerCallContext context) => GuestErrors.TellAsync(async () =>
@@ -58,7 +63,7 @@ internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands
                 await responseStream.WriteAsync(kind == Frame.Stdout ? new StartResponse { Stdout = piece } : new StartResponse { Stderr = piece }, over.Token);
             },
             stream => CarryAsync(requestStream, stream, over.Token), over);
-        await responseStream.WriteAsync(new StartResponse { Exit = Tell(exit) }, context.CancellationToken);
+        await responseStream.WriteAsync(new StartResponse { Exit = Exits.Tell(exit) }, context.CancellationToken);
         return true;
     });
 
@@ -116,11 +121,4 @@ internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands
     // A character that two pieces share makes both base64: bytes are handed on as they come, and none is held back.
     private static Output Piece(long sequence, byte[] payload) =>
         new() { Sequence = sequence, Data = ByteString.CopyFrom(payload), Base64 = !Utf8.IsValid(payload) };
-
-    private static Exit Tell(CommandExit exit)
-    {
-        var message = new Exit { ExitCode = exit.Code, DurationMs = exit.DurationMs, TimedOut = exit.TimedOut, OutOfMemory = exit.OutOfMemory };
-        if (exit.Signal is { } signal) message.Signal = signal;
-        return message;
-    }
 }

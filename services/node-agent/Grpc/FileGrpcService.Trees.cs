@@ -19,7 +19,7 @@ internal sealed partial class FileGrpcService
         CheckPath("to", request.To);
         var box = BoxOf(request.SandboxId, request.From, context, "from");
         await box.Guest.CopyAsync(request.From, request.To, request.Recursive, request.Overwrite, context.CancellationToken);
-        return new CopyResponse();
+        return new CopyResponse { Ok = true };
     });
 
     public override Task<SetPermissionsResponse> SetPermissions(SetPermissionsRequest request, ServerCallContext context) => GuestErrors.TellAsync(async () =>
@@ -29,7 +29,7 @@ internal sealed partial class FileGrpcService
         var owner = NameOf("owner", request.HasOwner ? request.Owner : null);
         var group = NameOf("group", request.HasGroup ? request.Group : null);
         await BoxOf(request.SandboxId, request.Path, context).Guest.PermitAsync(request.Path, mode, owner, group, context.CancellationToken);
-        return new SetPermissionsResponse();
+        return new SetPermissionsResponse { Ok = true };
     });
 
     public override Task<FindResponse> Find(FindRequest request, ServerCallContext context) => GuestErrors.TellAsync(async () =>

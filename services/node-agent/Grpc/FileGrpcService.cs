@@ -85,7 +85,7 @@ internal sealed partial class FileGrpcService(SandboxTable table, FileWatches wa
         while (await requestStream.MoveNext(context.CancellationToken));
         await stream.WriteAsync(Frame.End, default, context.CancellationToken);
         await stream.ReadResultAsync(context.CancellationToken);
-        return new UploadResponse { Size = size };
+        return new UploadResponse { Ok = true, Path = first.Path, Size = size };
     });
 
     public override Task<ListFilesResponse> ListFiles(ListFilesRequest request, ServerCallContext context) => GuestErrors.TellAsync(async () =>

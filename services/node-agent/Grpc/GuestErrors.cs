@@ -22,6 +22,10 @@ internal static class GuestErrors
         "too_long" => RpcErrors.InvalidArgument("command", failure.Message),
         "too_many" => RpcErrors.FailedPrecondition("TOO_MANY_DIRECTORIES", failure.Message),
         "too_large" => RpcErrors.FailedPrecondition("FILE_TOO_LARGE", failure.Message),
+        "no_run" => RpcErrors.NotFound("COMMAND_NOT_FOUND", failure.Message),
+        "run_exists" => RpcErrors.AlreadyExists("COMMAND_EXISTS", failure.Message),
+        "too_many_runs" => RpcErrors.ResourceExhausted("TOO_MANY_COMMANDS", failure.Message),
+        "too_many_viewers" => RpcErrors.ResourceExhausted("TOO_MANY_VIEWERS", failure.Message),
         "lost" => RpcErrors.Unavailable("COMMAND_LOST", "The sandbox stopped answering.", TimeSpan.FromSeconds(1)),
         _ => RpcErrors.FailedPrecondition("OPERATION_FAILED", failure.Message),
     };

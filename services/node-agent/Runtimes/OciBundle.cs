@@ -173,7 +173,6 @@ internal static class OciBundle
             json.WriteString("op", rule.Test switch
             {
                 SeccompTest.Equal => "SCMP_CMP_EQ",
-                SeccompTest.NotEqual => "SCMP_CMP_NE",
                 _ => "SCMP_CMP_MASKED_EQ",
             });
             json.WriteEndObject();

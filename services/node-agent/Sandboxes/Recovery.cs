@@ -1,3 +1,4 @@
+using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Host.Cgroups;
 using Corral.NodeAgent.Networks;
@@ -12,7 +13,7 @@ namespace Corral.NodeAgent.Sandboxes;
 /// </summary>
 internal sealed partial class Recovery(
     NodePaths paths, Journal journal, ICgroups cgroups, IStoragePool storage, NetworkPool networks, RuntimeCatalog runtimes, BoxStarter starter,
-    BoxRemover remover, SandboxTable table, TimeProvider clock, ILogger<Recovery> log)
+    BoxRemover remover, SandboxTable table, LastingCommands commands, TimeProvider clock, ILogger<Recovery> log)
 {
     private static readonly TimeSpan GuestPatience = TimeSpan.FromSeconds(10);
 
@@ -25,6 +26,7 @@ internal sealed partial class Recovery(
             if (await TryAdoptAsync(record, cancellationToken) is not { } box) continue;
             adopted.Add(record.Box);
             table.Adopt(box);
+            await commands.AdoptAsync(box, cancellationToken);
         }
 
         var left = Everything(records.Keys).Except(adopted).ToList();

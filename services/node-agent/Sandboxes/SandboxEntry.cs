@@ -15,6 +15,12 @@ internal sealed class SandboxEntry(SandboxOrder order, string isolation) : IDisp
     /// <summary>Never fails: its outcome says what happened.</summary>
     public Task<StartOutcome> Starting { get; set; } = null!;
 
+    /// <summary>Whether sessions was last told that commands run.</summary>
+    public bool ToldOfWork { get; set; }
+
+    /// <summary>Whether it is about to be told of a change.</summary>
+    public bool TellsSoon { get; set; }
+
     /// <summary>Set by whoever ends it first; everyone who ends it waits for the same.</summary>
     public Task? Ending { get; set; }
 

@@ -11,6 +11,8 @@ internal sealed partial class SandboxTable(
     BoxClaimer claimer, BoxRemover remover, TemplateCatalog templates, RuntimeCatalog runtimes, NodeCapacity capacity, SandboxFeed feed,
     NodeTelemetry telemetry, TimeProvider clock, ILogger<SandboxTable> log)
 {
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(250);
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, SandboxEntry> _entries = new(StringComparer.Ordinal);
     private readonly EndedSandboxes _ended = new(clock);
@@ -109,15 +111,42 @@ internal sealed partial class SandboxTable(
     }
 
     /// <summary>Counts a command of a box, as long as the answer is not disposed.</summary>
-    public IDisposable BeginCommand(Box box) => box.BeginCommand(() => Tell(box));
+    public IDisposable BeginCommand(Box box) => box.BeginCommand(() => _ = TellOfWorkAsync(box));
 
     /// <summary>Tells of a box that something about it changed.</summary>
     public void Tell(Box box)
     {
         lock (_lock)
         {
-            if (_entries.TryGetValue(box.Record.SandboxId, out var entry) && entry.Box == box && entry.Phase == SandboxPhase.Running) feed.Publish(entry.View());
+            if (RunningEntry(box) is { } entry) Publish(entry, box);
         }
+    }
+
+    // What begins and ends within a moment changes nothing: each telling is a write to disk, and most commands are shorter than it.
+    private async Task TellOfWorkAsync(Box box)
+    {
+        lock (_lock)
+        {
+            if (RunningEntry(box) is not { TellsSoon: false } entry) return;
+            entry.TellsSoon = true;
+        }
+
+        await Task.Delay(Moment, clock);
+        lock (_lock)
+        {
+            if (RunningEntry(box) is not { } entry) return;
+            entry.TellsSoon = false;
+            if (box.RunningCommands > 0 != entry.ToldOfWork) Publish(entry, box);
+        }
+    }
+
+    private SandboxEntry? RunningEntry(Box box) =>
+        _entries.TryGetValue(box.Record.SandboxId, out var entry) && entry.Box == box && entry.Phase == SandboxPhase.Running ? entry : null;
+
+    private void Publish(SandboxEntry entry, Box box)
+    {
+        entry.ToldOfWork = box.RunningCommands > 0;
+        feed.Publish(entry.View());
     }
 
     private async Task<StartOutcome> RunAsync(SandboxEntry entry, Template template, IContainerRuntime runtime)

@@ -20,11 +20,24 @@ internal sealed class NodeAdminGrpcService(NodeStore nodes, IOptions<SchedulerOp
     {
         if (!await nodes.CordonAsync(request.NodeId, request.Cordoned))
         {
-            throw RpcErrors.NotFound("NODE_NOT_FOUND", $"There is no node '{request.NodeId}'.");
+            throw Missing();
         }
 
-        return new CordonNodeResponse { Node = Describe((await nodes.ReadAsync()).First(n => n.Id == request.NodeId)) };
+        return new CordonNodeResponse { Node = await FindAsync(request.NodeId) };
     }
+
+    public override async Task<DrainNodeResponse> DrainNode(DrainNodeRequest request, ServerCallContext context)
+    {
+        if (request.Drain is not { Reason.Length: > 0 } drain)
+        {
+            throw RpcErrors.InvalidArgument("drain.reason", "is required");
+        }
+
+        return await nodes.DrainAsync(request.NodeId, drain) ? new DrainNodeResponse { Node = await FindAsync(request.NodeId) } : throw Missing();
+    }
+
+    private async Task<V1.Node> FindAsync(string nodeId) =>
+        (await nodes.ReadAsync()).FirstOrDefault(node => node.Id == nodeId) is { } found ? Describe(found) : throw Missing();
 
     private V1.Node Describe(NodeState node) => new()
     {
@@ -34,5 +47,8 @@ internal sealed class NodeAdminGrpcService(NodeStore nodes, IOptions<SchedulerOp
         Cordoned = node.Cordoned,
         LastSeenAt = node.LastSeen.ToTimestamp(),
         Attached = clock.GetUtcNow() - node.LastSeen <= options.Value.NodeSilence,
+        Drain = node.Drain,
     };
+
+    private static RpcException Missing() => RpcErrors.NotFound("NODE_NOT_FOUND", "There is no such node.");
 }

@@ -11,6 +11,7 @@ namespace Corral.Scheduler.Nodes;
 /// <param name="Cordoned">Whether an operator took it out of placement.</param>
 /// <param name="Accepting">Whether it takes new sandboxes.</param>
 /// <param name="LastSeen">Its last sign of life.</param>
+/// <param name="Drain">How it is drained, if it is.</param>
 internal sealed record NodeState(
     NodeDescription Description,
     long CommittedCpu,
@@ -19,7 +20,8 @@ internal sealed record NodeState(
     int Sandboxes,
     bool Cordoned,
     bool Accepting,
-    DateTimeOffset LastSeen)
+    DateTimeOffset LastSeen,
+    NodeDrain? Drain = null)
 {
     public string Id => Description.NodeId;
 }

@@ -35,7 +35,7 @@ internal sealed class NodeStore(RedisConnection redis, TimeProvider clock)
         return true;
     });
 
-    /// <summary>Takes a node out of placement, or back in; false when it is not known.</summary>
+    /// <summary>Takes a node out of placement, or back in, which ends a drain; false when it is not known.</summary>
     public Task<bool> CordonAsync(string nodeId, bool cordoned) => redis.RunAsync(async database =>
     {
         if (!await database.SetContainsAsync(List, nodeId))
@@ -43,7 +43,24 @@ internal sealed class NodeStore(RedisConnection redis, TimeProvider clock)
             return false;
         }
 
+        if (!cordoned)
+        {
+            await database.HashDeleteAsync(Prefix + nodeId, "drain");
+        }
+
         await database.HashSetAsync(Prefix + nodeId, "cordoned", cordoned);
+        return true;
+    });
+
+    /// <summary>Takes a node out of placement and writes down how it is drained; false when it is not known.</summary>
+    public Task<bool> DrainAsync(string nodeId, NodeDrain drain) => redis.RunAsync(async database =>
+    {
+        if (!await database.SetContainsAsync(List, nodeId))
+        {
+            return false;
+        }
+
+        await database.HashSetAsync(Prefix + nodeId, [new("cordoned", true), new("drain", drain.ToByteArray())]);
         return true;
     });
 
@@ -72,6 +89,7 @@ internal sealed class NodeStore(RedisConnection redis, TimeProvider clock)
             (int)Field("used:count"),
             (bool)Field("cordoned"),
             (bool)Field("accepting"),
-            DateTimeOffset.FromUnixTimeMilliseconds((long)Field("seen")));
+            DateTimeOffset.FromUnixTimeMilliseconds((long)Field("seen")),
+            Field("drain") is { IsNull: false } drain ? NodeDrain.Parser.ParseFrom((byte[])drain!) : null);
     }
 }

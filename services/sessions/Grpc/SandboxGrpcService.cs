@@ -93,7 +93,7 @@ internal sealed class SandboxGrpcService(
     {
         var caller = CallerIdentity.From(context);
         await FindAsync(caller, request.SandboxId);
-        var record = await ender.EndAsync(caller.OrganizationId, request.SandboxId, "client", caller.KeyId);
+        var record = await ender.EndAsync(caller.OrganizationId, request.SandboxId, "client", by: caller.KeyId);
         return new EndResponse { Sandbox = record?.ToSandbox() };
     }
 

@@ -3,7 +3,7 @@ using Corral.Sessions.Records;
 
 namespace Corral.Sessions.Lifecycle;
 
-/// <summary>Wakes those who wait for a sandbox to change, on whatever replica it changed.</summary>
+/// <summary>Wakes those who wait for a sandbox to change, or for an organisation's next event, on whatever replica it happened.</summary>
 internal sealed class ChangeFeed(SandboxStore store, TimeProvider clock) : BackgroundService
 {
     // Should a notice be lost, the waiting look for themselves.
@@ -12,7 +12,7 @@ internal sealed class ChangeFeed(SandboxStore store, TimeProvider clock) : Backg
     // A fixed number, so that what is asked for does not fill the memory; who shares one is woken in vain now and then.
     private readonly TaskCompletionSource[] _waiting = [.. Enumerable.Range(0, 4096).Select(_ => NewSource())];
 
-    /// <summary>Ends at the sandbox's next change, or before. Take it before you look at the record.</summary>
+    /// <summary>Ends at the next change of this sandbox, or event of this organisation, or before. Take it before you look.</summary>
     public Task NextAsync(string id) => Volatile.Read(ref Slot(id)).Task;
 
     /// <summary>Waits for a change, but not for ever.</summary>

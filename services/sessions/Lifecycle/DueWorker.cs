@@ -1,10 +1,11 @@
 using Corral.Hosting;
 using Corral.Sessions.Vault;
+using Corral.Sessions.Webhooks;
 
 namespace Corral.Sessions.Lifecycle;
 
-/// <summary>Takes what is due and has it driven: expiry, retries, and what another replica dropped.</summary>
-internal sealed class DueWorker(DueQueue due, SandboxDriver driver, Rotations rotations, TimeProvider clock) : BackgroundService
+/// <summary>Takes what is due and has it driven: expiry, retries, webhooks, and what another replica dropped.</summary>
+internal sealed class DueWorker(DueQueue due, SandboxDriver driver, Rotations rotations, Couriers couriers, TimeProvider clock) : BackgroundService
 {
     private const int Batch = 100;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
@@ -20,6 +21,10 @@ internal sealed class DueWorker(DueQueue due, SandboxDriver driver, Rotations ro
                     if (Rotations.IsRotation(id))
                     {
                         rotations.Resume(organization, id);
+                    }
+                    else if (Couriers.IsWebhook(id))
+                    {
+                        couriers.Start(organization, id);
                     }
                     else
                     {

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Corral.Api.V1;
 using Corral.Redis;
 using Corral.Sessions.Creating;
+using Corral.Sessions.Events;
 using Corral.Sessions.Ledger;
 using Corral.Sessions.Usage;
 using Microsoft.Extensions.Options;
@@ -27,9 +28,9 @@ internal enum SaveStatus
 internal readonly record struct SaveResult(SaveStatus Status, string Value);
 
 /// <summary>The records, in Redis. Everything of an organisation carries its id as hash tag, so that one script touches one slot.</summary>
-internal sealed class SandboxStore(RedisConnection redis, IOptions<LedgerOptions> ledger)
+internal sealed class SandboxStore(RedisConnection redis, EventLog events, IOptions<LedgerOptions> ledger)
 {
-    private static readonly RedisScript SaveScript = RedisScript.Embedded(typeof(SandboxStore).Assembly, "save.lua");
+    private static readonly RedisScript SaveScript = RedisScript.Embedded(typeof(SandboxStore).Assembly, EventLog.Function, "save.lua");
     private static readonly TimeSpan OwnerKept = TimeSpan.FromDays(30);
 
     /// <summary>Somebody left room, and this sandbox of this organisation is the first of those that wait for it.</summary>
@@ -101,7 +102,7 @@ internal sealed class SandboxStore(RedisConnection redis, IOptions<LedgerOptions
     public Task<IReadOnlyList<string>> OpenAsync(string organization) => redis.RunAsync<IReadOnlyList<string>>(async database =>
         [.. (await database.SetMembersAsync(OpenKey(organization))).Select(id => (string)id!)]);
 
-    /// <summary>Calls back whenever some record changed, on whatever replica.</summary>
+    /// <summary>Calls back whenever some record changed, with its id, and whenever an organisation has a new event, with the organisation's.</summary>
     public Task WatchAsync(Action<string> changed) => redis.SubscribeAsync("sandbox-changes", changed);
 
     // What the record says. Time is metered once, by the change that ends it.
@@ -144,14 +145,14 @@ internal sealed class SandboxStore(RedisConnection redis, IOptions<LedgerOptions
 
         RedisKey[] keys =
         [
-            RecordKey(changed.Organization, changed.Id), allowance + ":live", tag + ":index", tag + ":events", $"{tag}:req:{requestId}",
+            RecordKey(changed.Organization, changed.Id), allowance + ":live", tag + ":index", EventLog.Key(changed.Organization), $"{tag}:req:{requestId}",
             OpenKey(changed.Organization), allowance + ":running", allowance + ":waiting", tag + ":ended", .. months.Select(month => UsageReader.Key(allowance, month)),
         ];
         var result = (RedisResult[])(await SaveScript.RunAsync(
             redis, keys,
             changed.Id, seen.Version, JsonSerializer.SerializeToUtf8Bytes(changed, RecordJson.Default.SandboxRecord), changed.State.ToString(),
             changed.CreatedAt.ToUnixTimeMilliseconds(), digest, changed is { IsOver: true, CleanedUp: true } ? (long)ledger.Value.KeepFor.TotalSeconds : 0, changed.IsOver ? 1 : 0,
-            JsonSerializer.SerializeToUtf8Bytes(account with { Metered = metered }, AccountJson.Default.Account)))!;
+            JsonSerializer.SerializeToUtf8Bytes(account with { Metered = metered }, AccountJson.Default.Account), EventOf(seen, changed)))!;
         var answer = new SaveResult((SaveStatus)(int)result[0], result.Length > 1 && !result[1].IsNull ? (string)result[1]! : "");
         if (answer is { Status: SaveStatus.Saved, Value: { Length: > 0 } first })
         {
@@ -160,6 +161,9 @@ internal sealed class SandboxStore(RedisConnection redis, IOptions<LedgerOptions
 
         return answer;
     }
+
+    private string EventOf(Versioned seen, SandboxRecord record) =>
+        EventTypes.Between(seen.Version == 0 ? null : seen.Record, record) is { } type ? events.Draft(record.Organization, type, record.Id, EventFacts.Of(record)) : "";
 
     private static SandboxRecord Parse(RedisValue value) =>
         JsonSerializer.Deserialize((byte[])value!, RecordJson.Default.SandboxRecord)

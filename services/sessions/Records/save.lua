@@ -1,15 +1,16 @@
 -- Writes a sandbox's record if it is still at the version that the writer saw, with all that follows from it.
--- KEYS  1 record {org}:sbx:<id>   2 live set {org}:live   3 index {org}:index   4 events {org}:events
+-- KEYS  1 record {org}:sbx:<id>   2 live set {org}:live   3 index {org}:index   4 events {org}:event-log
 --       5 request {org}:req:<request id> (create only)   6 open set {org}:open   7 running {org}:running   8 waiting {org}:waiting
 --       9 ended {org}:ended   10... usage {org}:usage:<month>: of the present month where room is asked for, of each month where time is metered
 --       2, 7, 8 and 10... are those of {org}:custom for machines of the caller's own measure
 -- ARGV  1 id  2 version seen (0 = new)  3 record  4 state name  5 created ms  6 request digest (create only, or '')
 --       7 seconds that an ended record is kept (0 = for ever)  8 1 = over  9 JSON: what it means for the plan, see `account`
+--       10 what happened, for append_event (event.lua)
 -- Returns {1} written | {1, id} written, and this one waits for room and may have it now | {2} another version
 --         | {3, count} concurrency limit | {4, ms} hours limit | {5, id} this request made that sandbox before
 --         | {6} this request id had another body | {7, count} as many wait as may
 -- Invariant: the live sets hold exactly the sandboxes whose record counts, the running ones those whose time is metered, since when,
--- the waiting ones those that wait for room, in order, the open set those that are not over; every version has one event.
+-- the waiting ones those that wait for room, in order, the open set those that are not over.
 local id = ARGV[1]
 
 -- What a record means for the plan:
@@ -84,6 +85,6 @@ redis.call('HSET', KEYS[1], 'version', version + 1, 'record', ARGV[3])
 local nextInLine = settle()
 if ARGV[8] == '1' then redis.call('SREM', KEYS[6], id) else redis.call('SADD', KEYS[6], id) end
 if tonumber(ARGV[7]) > 0 then redis.call('EXPIRE', KEYS[1], ARGV[7]) end
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', 100000, '*', 'sandbox', id, 'state', ARGV[4], 'version', version + 1)
+append_event(KEYS[4], ARGV[10])
 redis.call('PUBLISH', 'sandbox-changes', id)
 return {1, nextInLine}

@@ -39,7 +39,10 @@ internal sealed class Outside : IAsyncDisposable
     {
         var outside = new Outside(await NetworkSpace.CreateAsync());
         await outside.JoinAsync();
-        outside.Names = new Nameserver(await outside._space.SocketAsync(SocketType.Dgram), await outside._space.ListenAsync(new IPEndPoint(Resolver, 53)), Resolver);
+        outside.Names = new Nameserver(await outside._space.SocketAsync(SocketType.Dgram), await outside._space.ListenAsync(new IPEndPoint(Resolver, 53)), Resolver)
+        {
+            Unlisted = name => name.EndsWith(".wild.test", StringComparison.OrdinalIgnoreCase) ? [Allowed] : null,
+        };
         outside.Packets = await PacketLog.StartAsync(outside._space);
         await outside.ServeAsync(Echo, (stream, _) => EchoAsync(stream));
         await outside.ServeAsync(Banner, async (stream, _) =>

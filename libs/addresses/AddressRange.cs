@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Corral.Egress.Policies;
+namespace Corral.Addresses;
 
 /// <summary>A range of addresses of one family. Bits below the prefix are ignored: 10.0.0.1/8 is 10.0.0.0/8.</summary>
-internal readonly struct AddressRange
+public readonly record struct AddressRange
 {
     private readonly UInt128 _first;
     private readonly UInt128 _mask;
@@ -20,6 +20,7 @@ internal readonly struct AddressRange
         _text = $"{Address(_first, _isV6)}/{prefix}";
     }
 
+    /// <summary>Reads an address, a slash and a prefix. Four decimal numbers are the only form of an IPv4 address.</summary>
     public static bool TryParse(string text, out AddressRange range)
     {
         range = default;
@@ -34,11 +35,14 @@ internal readonly struct AddressRange
     /// <summary>For texts that stand in this program.</summary>
     public static AddressRange Parse(string text) => TryParse(text, out var range) ? range : throw new FormatException($"'{text}' is no range.");
 
+    /// <summary>Whether its addresses are of IPv6.</summary>
     public bool IsV6 => _isV6;
 
+    /// <summary>Whether it holds an address, of its own family only.</summary>
     public bool Contains(IPAddress address) =>
         address.AddressFamily == (_isV6 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork) && (Bits(address) & _mask) == _first;
 
+    /// <inheritdoc/>
     public override string ToString() => _text;
 
     // Exactly four decimal numbers: IPAddress.Parse also reads 127.1, 0x7f.1 and octal.

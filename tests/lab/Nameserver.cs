@@ -4,12 +4,11 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Corral.Egress.Tests.Lab;
+namespace Corral.Tests.Lab;
 
 /// <summary>The resolver that egress asks. It knows some names, answers slowly or wrongly where a test wants it, and remembers what it was asked.</summary>
 internal sealed class Nameserver : IDisposable
 {
-    private const string WildSuffix = ".wild.test";
     private readonly Socket _udp;
     private readonly Socket _tcp;
 
@@ -20,6 +19,9 @@ internal sealed class Nameserver : IDisposable
         _ = Task.Run(ServeUdpAsync);
         _ = Task.Run(ServeTcpAsync);
     }
+
+    /// <summary>The addresses of names that are not in the zone; null for a name that does not exist.</summary>
+    public Func<string, IPAddress[]?> Unlisted { get; set; } = static _ => null;
 
     /// <summary>Addresses by name.</summary>
     public ConcurrentDictionary<string, IPAddress[]> Zone { get; } = new(StringComparer.OrdinalIgnoreCase);
@@ -77,7 +79,7 @@ internal sealed class Nameserver : IDisposable
         var (name, _, _) = Read(query);
         Asked.Enqueue(name);
         if (Forged.TryGetValue(name, out var forge)) return forge(query);
-        var addresses = Zone.TryGetValue(name, out var known) ? known : name.EndsWith(WildSuffix, StringComparison.OrdinalIgnoreCase) ? [Outside.Allowed] : null;
+        var addresses = Zone.TryGetValue(name, out var known) ? known : Unlisted(name);
         return [addresses is null ? Answer(query, [], 0, code: 3) : Answer(query, addresses, TimeToLive, !tcp && Truncated.ContainsKey(name))];
     }
 

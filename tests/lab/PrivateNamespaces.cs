@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Corral.Egress.Tests.Lab;
+namespace Corral.Tests.Lab;
 
 /// <summary>Runs this program again in namespaces of its own, in place of itself.</summary>
 internal static partial class PrivateNamespaces

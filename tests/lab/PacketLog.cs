@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Corral.NodeAgent.Host;
 
-namespace Corral.Egress.Tests.Lab;
+namespace Corral.Tests.Lab;
 
 /// <summary>Every IPv4 packet that arrives outside, whatever it is: what counts is what is on the wire.</summary>
 internal sealed class PacketLog : IDisposable

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Networks;
 
-namespace Corral.Egress.Tests.Lab;
+namespace Corral.Tests.Lab;
 
 /// <summary>A network namespace: programs are run and sockets are made in it.</summary>
 internal sealed class NetworkSpace(Fd space)

@@ -1,0 +1,177 @@
+using System.Net;
+using System.Net.WebSockets;
+using Corral.Tests.Instance;
+using Xunit;
+
+namespace Corral.EndToEnd.Tests;
+
+/// <summary>Terminals over their WebSockets.</summary>
+public sealed class TerminalTests(SharedInstance shared)
+{
+    private int _count;
+
+    [Theory]
+    [InlineData("runc")]
+    [InlineData("runsc")]
+    public async Task ATerminal_TypesShowsResizesInterrupts_AndEndsWithItsShell(string isolation)
+    {
+        var id = await shared.SandboxAsync(isolation);
+        var opened = await TerminalClient.OpenAsync(shared.Boxes, id, $"&terminal={Name()}&cols=100&rows=30");
+        using var terminal = await TerminalClient.ConnectAsync((string)opened["url"]!);
+        await terminal.TypeAsync("stty size; id -un; pwd; echo gr\u00fc\u00df$((40+2))\r");
+        foreach (var text in new[] { "30 100", "user", "/workspace", "gr\u00fc\u00df42" }) await terminal.UntilAsync(text);
+        await terminal.TellAsync("{\"type\":\"resize\",\"cols\":132,\"rows\":50}");
+        Assert.Equal((132, 50), (await terminal.UntilToldAsync("resized") is var size ? ((int)size["cols"]!, (int)size["rows"]!) : default));
+        await terminal.TypeAsync("stty size\r");
+        await terminal.UntilAsync("50 132");
+        await terminal.TypeAsync("sleep 1000\r");
+        await terminal.UntilAsync("sleep 1000\r\n");
+        await terminal.TypeAsync("\u0003");
+        await terminal.TypeAsync("echo interrupted=$?\r");
+        await terminal.UntilAsync("interrupted=130");
+        await terminal.TypeAsync("exit 4\r");
+        Assert.Equal(4, (int)(await terminal.UntilToldAsync("exit"))["exitCode"]!);
+        Assert.Equal(1000, await terminal.UntilClosedAsync());
+    }
+
+    [Fact]
+    public async Task SeveralViewers_SeeAndTypeInOneTerminal_AndALaterOneSeesWhatWas()
+    {
+        var id = await shared.SandboxAsync("runc");
+        var url = (string)(await TerminalClient.OpenAsync(shared.Boxes, id, $"&terminal={Name()}"))["url"]!;
+        using var one = await TerminalClient.ConnectAsync(url);
+        using var two = await TerminalClient.ConnectAsync(url);
+        Assert.Equal(one.Session, two.Session);
+        await one.TypeAsync("echo from-$((1))\r");
+        await two.UntilAsync("from-1");
+        await two.TypeAsync("echo from-$((2))\r");
+        await one.UntilAsync("from-2");
+        using var late = await TerminalClient.ConnectAsync(url);
+        await late.UntilAsync("from-1");
+        await late.UntilAsync("from-2");
+        await late.TypeAsync("exit\r");
+        foreach (var viewer in new[] { one, two, late }) Assert.Equal(1000, await viewer.UntilClosedAsync());
+        using var fresh = await TerminalClient.ConnectAsync(url);
+        Assert.NotEqual(one.Session, fresh.Session);
+    }
+
+    [Fact]
+    public async Task AViewerThatComesBack_MissesNothingAndGetsNothingTwice()
+    {
+        var id = await shared.SandboxAsync("runsc");
+        var url = (string)(await TerminalClient.OpenAsync(shared.Boxes, id, $"&terminal={Name()}"))["url"]!;
+        var first = await TerminalClient.ConnectAsync(url);
+        await first.TypeAsync("stty -echo; for i in $(seq 1 50); do echo tick $i; sleep 0.05; done\r");
+        await first.UntilAsync("tick 5\r\n");
+        var (session, offset) = (first.Session, first.Offset);
+        first.Dispose();
+        using var second = await TerminalClient.ConnectAsync(url, session, offset);
+        Assert.Equal((session, offset), (second.Session, (long)second.Told[0]["offset"]!));
+        await second.UntilAsync("tick 50\r\n");
+        using var check = await TerminalClient.ConnectAsync(url, session, offset);
+        await check.UntilAsync("tick 50\r\n");
+        Assert.Equal(second.Offset, check.Offset);
+        await second.TypeAsync("exit\r");
+        Assert.Equal(1000, await second.UntilClosedAsync());
+        using var missed = await TerminalClient.ConnectAsync(url, session, second.Offset);
+        Assert.Equal(0, (int)(await missed.UntilToldAsync("exit"))["exitCode"]!);
+    }
+
+    [Fact]
+    public async Task TenMegabytes_ReachAViewer_WhileOneThatTakesNothingIsLeftBehind()
+    {
+        var id = await shared.SandboxAsync("runc");
+        var url = (string)(await TerminalClient.OpenAsync(shared.Boxes, id, $"&terminal={Name()}"))["url"]!;
+        using var stuck = await TerminalClient.ConnectAsync(url);
+        using var viewer = await TerminalClient.ConnectAsync(url);
+        await viewer.TypeAsync("stty -echo; head -c 10000000 /dev/zero | tr '\\0' x; echo the-$((1))-end\r");
+        await viewer.UntilAsync("the-1-end");
+        Assert.DoesNotContain(viewer.Told, told => (string)told["type"]! == "skipped");
+        Assert.InRange(viewer.Received, 10_000_000, 10_100_000);
+        await viewer.TypeAsync("head -c 20000000 /dev/zero | tr '\\0' y; echo the-$((2))-end\r");
+        await viewer.UntilAsync("the-2-end");
+        await stuck.UntilAsync("the-2-end");
+        Assert.Contains(stuck.Told, told => (string)told["type"]! == "skipped");
+        Assert.True(stuck.Received < 29_000_000, $"it got {stuck.Received} bytes");
+    }
+
+    [Fact]
+    public async Task ATerminal_IsOpenedByItsTokenOrAnApiKey_AndByNothingElse()
+    {
+        var id = await shared.SandboxAsync("runc");
+        var name = Name();
+        var opened = await TerminalClient.OpenAsync(shared.Boxes, id, $"&terminal={name}");
+        var (url, token) = ((string)opened["url"]!, (string)opened["token"]!);
+        Assert.InRange((long)opened["expiresAt"]! - DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), 60_000, 3_600_000);
+        var bare = url[..url.IndexOf("&token=", StringComparison.Ordinal)];
+        using (await TerminalClient.ConnectAsync(bare, configure: options => options.SetRequestHeader("Authorization", "Bearer " + shared.Instance.Key)))
+        using (await TerminalClient.ConnectAsync(bare, configure: options => { options.AddSubProtocol("corral.terminal.v1"); options.AddSubProtocol("corral.token." + token); }))
+        {
+        }
+
+        var other = await shared.SandboxAsync("runsc");
+        foreach (var (wrong, expected) in new[]
+        {
+            (bare, 401),
+            (bare + "&token=nonsense", 401),
+            (bare + "&token=" + Uri.EscapeDataString(token[..^1] + (token[^1] == '0' ? '1' : '0')), 401),
+            (url.Replace(id, other, StringComparison.Ordinal), 401),
+            (url.Replace(id, "sbx-nobody", StringComparison.Ordinal), 401),
+            (url.Replace($"terminal={name}", "terminal=other", StringComparison.Ordinal), 401),
+            (url.Replace("cols=80", "cols=0", StringComparison.Ordinal), 400),
+            (url + "&surplus=1", 400),
+        })
+        {
+            Assert.Equal((wrong, expected), (wrong, await RefusedAsync(wrong)));
+        }
+
+        Assert.Equal(403, await RefusedAsync(url, "https://evil.example"));
+        Assert.Equal(101, await RefusedAsync(url, shared.Instance.Endpoint.GetLeftPart(UriPartial.Authority)));
+        Assert.Equal(HttpStatusCode.UpgradeRequired, (await shared.Boxes.GetAsync(new Uri(url).PathAndQuery)).Status);
+    }
+
+    [Theory]
+    [InlineData("{\"type\":\"resize\",\"cols\":0,\"rows\":24}")]
+    [InlineData("{\"type\":\"resize\"}")]
+    [InlineData("{\"type\":\"delete\"}")]
+    [InlineData("ls\r")]
+    [InlineData("[[[[")]
+    public async Task ATextFrameThatIsNoControl_ClosesTheConnection_AndNotTheTerminal(string frame)
+    {
+        var id = await shared.SandboxAsync("runc");
+        var url = (string)(await TerminalClient.OpenAsync(shared.Boxes, id, $"&terminal=rules"))["url"]!;
+        using var terminal = await TerminalClient.ConnectAsync(url);
+        await terminal.TellAsync(frame);
+        Assert.Equal(1008, await terminal.UntilClosedAsync());
+        using var again = await TerminalClient.ConnectAsync(url);
+        Assert.Equal(terminal.Session, again.Session);
+    }
+
+    [Fact]
+    public async Task ATerminal_EndsWithItsSandbox()
+    {
+        var id = await shared.Boxes.ReadyAsync(new() { ["runtime"] = "base", ["isolation"] = "runc" });
+        using var terminal = await TerminalClient.ConnectAsync((string)(await TerminalClient.OpenAsync(shared.Boxes, id))["url"]!);
+        await shared.Boxes.EndAsync(id);
+        Assert.Contains(await terminal.UntilClosedAsync(), new[] { 4410, 1012 });
+    }
+
+    private static async Task<int> RefusedAsync(string url, string? origin = null)
+    {
+        using var socket = new ClientWebSocket();
+        socket.Options.CollectHttpResponseDetails = true;
+        if (origin is not null) socket.Options.SetRequestHeader("Origin", origin);
+        try
+        {
+            await socket.ConnectAsync(new Uri(url), CancellationToken.None);
+        }
+        catch (WebSocketException)
+        {
+            // The status says why.
+        }
+
+        return (int)socket.HttpStatusCode;
+    }
+
+    private string Name() => $"t{Interlocked.Increment(ref _count)}-{Guid.NewGuid().ToString("N")[..8]}";
+}
