@@ -7,7 +7,8 @@ namespace Corral.Hosting;
 /// <param name="KeyId">The API key's own id.</param>
 /// <param name="Scopes">What the key may do; empty means everything.</param>
 /// <param name="RequestId">Names the client's request in every log.</param>
-public sealed record CallerIdentity(string OrganizationId, string KeyId, IReadOnlyList<string> Scopes, string RequestId)
+/// <param name="IdempotencyId">The same for a request that is made again, and for no other; empty when the client did not ask for that.</param>
+public sealed record CallerIdentity(string OrganizationId, string KeyId, IReadOnlyList<string> Scopes, string RequestId, string IdempotencyId = "")
 {
     /// <summary>Metadata key of the organisation.</summary>
     public const string OrganizationKey = "corral-organization";
@@ -20,6 +21,9 @@ public sealed record CallerIdentity(string OrganizationId, string KeyId, IReadOn
 
     /// <summary>Metadata key of the request's id.</summary>
     public const string RequestIdKey = "corral-request-id";
+
+    /// <summary>Metadata key of what makes a repeated request the same.</summary>
+    public const string IdempotencyIdKey = "corral-idempotency-id";
 
     /// <summary>The caller of an RPC; UNAUTHENTICATED when it names no organisation.</summary>
     public static CallerIdentity From(ServerCallContext context) => From(context.RequestHeaders);
@@ -37,15 +41,25 @@ public sealed record CallerIdentity(string OrganizationId, string KeyId, IReadOn
             organization,
             headers.GetValue(KeyIdKey) ?? "",
             headers.GetValue(ScopesKey)?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [],
-            headers.GetValue(RequestIdKey) ?? "");
+            headers.GetValue(RequestIdKey) ?? "",
+            headers.GetValue(IdempotencyIdKey) ?? "");
     }
 
     /// <summary>Metadata that tells a called service who the caller is.</summary>
-    public Metadata ToMetadata() => new()
+    public Metadata ToMetadata()
     {
-        { OrganizationKey, OrganizationId },
-        { KeyIdKey, KeyId },
-        { ScopesKey, string.Join(' ', Scopes) },
-        { RequestIdKey, RequestId },
-    };
+        var metadata = new Metadata
+        {
+            { OrganizationKey, OrganizationId },
+            { KeyIdKey, KeyId },
+            { ScopesKey, string.Join(' ', Scopes) },
+            { RequestIdKey, RequestId },
+        };
+        if (IdempotencyId.Length > 0)
+        {
+            metadata.Add(IdempotencyIdKey, IdempotencyId);
+        }
+
+        return metadata;
+    }
 }

@@ -3,15 +3,19 @@ using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Redis;
 using Corral.Scheduler.V1;
+using Corral.Sessions.Clock;
 using Corral.Sessions.Creating;
 using Corral.Sessions.Events;
 using Corral.Sessions.Grpc;
 using Corral.Sessions.Keys;
+using Corral.Sessions.Ledger;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Listing;
 using Corral.Sessions.Nodes;
+using Corral.Sessions.Organizations;
 using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
+using Corral.Sessions.Usage;
 using Corral.Sessions.V1;
 using Corral.Sessions.Vault;
 using Corral.Sessions.Webhooks;
@@ -27,8 +31,15 @@ internal static class SessionsHost
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<PlanOptions>, PlanOptionsValidator>();
         services.AddOptions<PlanOptions>().BindConfiguration("Plans").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<LedgerOptions>, LedgerOptionsValidator>();
+        services.AddOptions<LedgerOptions>().BindConfiguration("Ledger").ValidateOnStart();
         services.AddOptions<PolicyOptions>().BindConfiguration("NetworkPolicy").ValidateOnStart();
         services.AddSingleton<IValidateOptions<PolicyOptions>, PolicyOptionsValidator>();
+        services.AddSingleton<IValidateOptions<ClockOptions>, ClockOptionsValidator>();
+        services.AddOptions<ClockOptions>().BindConfiguration("Clock").ValidateOnStart();
+        services.AddSingleton<TimeProvider>(provider => new SteadyClock(
+            TimeProvider.System, () => BootTime.Elapsed, ClockAnchor.OfThisHost, provider.GetRequiredService<IOptions<ClockOptions>>().Value.LargestJump,
+            provider.GetRequiredService<ILogger<SteadyClock>>()));
         services.AddSingleton<IValidateOptions<EventOptions>, EventOptionsValidator>();
         services.AddOptions<EventOptions>().BindConfiguration("Events").ValidateOnStart();
         services.AddSingleton<IValidateOptions<WebhookOptions>, WebhookOptionsValidator>();
@@ -43,7 +54,11 @@ internal static class SessionsHost
         services.AddSingleton<EventWatch>();
         services.AddSingleton<SandboxStore>();
         services.AddSingleton<Secrets>();
+        services.AddSingleton<OrganizationStore>();
+        services.AddSingleton<OrganizationRegister>();
         services.AddSingleton<KeyStore>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<BootstrapKey>();
         services.AddSingleton<Bootstrap>();
         services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<Bootstrap>());
         services.AddHostedService(provider => provider.GetRequiredService<Bootstrap>());
@@ -57,6 +72,10 @@ internal static class SessionsHost
         services.AddSingleton<SecretVault>();
         services.AddSingleton<Rotations>();
 
+        services.AddSingleton<UsageReader>();
+        services.AddSingleton<Allowances>();
+        services.AddSingleton<WaitingLine>();
+        services.AddSingleton<PlanRefusals>();
         services.AddSingleton<SandboxCreator>();
         services.AddSingleton<DueQueue>();
         services.AddSingleton<SandboxDriver>();
@@ -65,13 +84,16 @@ internal static class SessionsHost
         services.AddHostedService(provider => provider.GetRequiredService<ChangeFeed>());
         services.AddHostedService<DueWorker>();
         services.AddHostedService<GrantWorker>();
+        services.AddHostedService<TurnWorker>();
 
         services.AddSingleton<ReadyWait>();
         services.AddSingleton<SandboxPages>();
+        services.AddSingleton<Terminations>();
 
         services.AddSingleton<ResolveName>(_ => Dns.GetHostAddressesAsync);
         services.AddSingleton<Targets>();
-        services.AddSingleton<Sender>();
+        // Receivers compare the time of a delivery with their own.
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Sender>(provider, TimeProvider.System));
         services.AddSingleton<WebhookStore>();
         services.AddSingleton<DeliveryStore>();
         services.AddSingleton<WebhookRegistry>();
@@ -89,11 +111,16 @@ internal static class SessionsHost
     {
         app.MapCorral(
             SandboxService.Descriptor, RuntimeService.Descriptor, NetworkPolicyService.Descriptor, SecretService.Descriptor,
+            OrganizationService.Descriptor, ApiKeyService.Descriptor, UsageService.Descriptor, TerminationService.Descriptor,
             EventService.Descriptor, WebhookService.Descriptor, FleetService.Descriptor, AccessService.Descriptor, NodeReportService.Descriptor);
         app.MapGrpcService<SandboxGrpcService>();
         app.MapGrpcService<RuntimeGrpcService>();
         app.MapGrpcService<NetworkPolicyGrpcService>();
         app.MapGrpcService<SecretGrpcService>();
+        app.MapGrpcService<OrganizationGrpcService>();
+        app.MapGrpcService<ApiKeyGrpcService>();
+        app.MapGrpcService<UsageGrpcService>();
+        app.MapGrpcService<TerminationGrpcService>();
         app.MapGrpcService<EventGrpcService>();
         app.MapGrpcService<WebhookGrpcService>();
         app.MapGrpcService<FleetGrpcService>();

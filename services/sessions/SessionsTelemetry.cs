@@ -13,6 +13,9 @@ internal static class SessionsTelemetry
     /// <summary>Changes of state, by the state that was reached.</summary>
     public static readonly Counter<long> Transitions = Meter.CreateCounter<long>("corral.sessions.transitions");
 
+    /// <summary>Creates that a plan had no room for, by reason.</summary>
+    public static readonly Counter<long> PlanRefusals = Meter.CreateCounter<long>("corral.sessions.plan_refusals");
+
     /// <summary>From the create's acceptance to READY.</summary>
     public static readonly Histogram<double> TimeToReady = Meter.CreateHistogram<double>("corral.sessions.time_to_ready", "s");
 

@@ -23,6 +23,7 @@ public sealed partial class ErrorTableTests
         "SANDBOX_ENDED", "POLICY_VERSION_MISMATCH", "POLICY_NOT_IN_FORCE", "EGRESS_UNAVAILABLE", "SECRET_NOT_FOUND", "SECRET_LIMIT",
         "COMMAND_NOT_FOUND", "COMMAND_EXISTS", "TOO_MANY_COMMANDS", "TOO_MANY_VIEWERS", "INVALID_TERMINAL_TOKEN",
         "WEBHOOK_NOT_FOUND", "WEBHOOK_LIMIT", "WEBHOOK_DISABLED", "DELIVERY_NOT_FOUND", "NODE_NOT_FOUND",
+        "WAITING_SANDBOX_LIMIT", "RATE_LIMIT_EXCEEDED", "API_KEY_NOT_FOUND", "API_KEY_REVOKED", "API_KEY_LIMIT", "OPERATOR_KEY", "ORGANIZATION_NOT_FOUND",
     ];
 
     [Fact]
@@ -59,6 +60,11 @@ public sealed partial class ErrorTableTests
     [InlineData(StatusCode.FailedPrecondition, "FILE_TOO_LARGE", 413)]
     [InlineData(StatusCode.ResourceExhausted, "CONCURRENT_SANDBOX_LIMIT", 429)]
     [InlineData(StatusCode.ResourceExhausted, "MONTHLY_HOURS_LIMIT", 429)]
+    [InlineData(StatusCode.ResourceExhausted, "WAITING_SANDBOX_LIMIT", 429)]
+    [InlineData(StatusCode.ResourceExhausted, "RATE_LIMIT_EXCEEDED", 429)]
+    [InlineData(StatusCode.NotFound, "API_KEY_NOT_FOUND", 404)]
+    [InlineData(StatusCode.NotFound, "ORGANIZATION_NOT_FOUND", 404)]
+    [InlineData(StatusCode.FailedPrecondition, "API_KEY_REVOKED", 409)]
     [InlineData(StatusCode.ResourceExhausted, "NO_SPACE", 507)]
     [InlineData(StatusCode.Unavailable, "STATE_STORE_UNAVAILABLE", 503)]
     [InlineData(StatusCode.FailedPrecondition, "SANDBOX_ENDED", 409)]
@@ -130,6 +136,6 @@ public sealed partial class ErrorTableTests
     private static RpcErrorInfo Info(StatusCode code, string reason) => new(
         code, reason, "What happened.", new Dictionary<string, string> { ["limit"] = "3", ["currentPlan"] = "free" }, [new FieldViolation("max_duration_ms", "is too long")], null);
 
-    [GeneratedRegex("(?:RpcErrors\\.\\w+|Invalid|Limit|: DependencyUnavailableException)\\(\\s*\"([A-Z][A-Z0-9_]+)\"")]
+    [GeneratedRegex("(?:RpcErrors\\.\\w+|Invalid|Refusal|: DependencyUnavailableException)\\(\\s*\"([A-Z][A-Z0-9_]+)\"")]
     private static partial Regex GivenReason();
 }

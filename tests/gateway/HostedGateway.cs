@@ -75,7 +75,7 @@ public sealed class HostedGateway : IAsyncLifetime
     {
         var builder = CorralHost.CreateEdgeBuilder([], "gateway");
         builder.Logging.ClearProviders();
-        builder.Configuration.AddInMemoryCollection([new("Services:sessions", sessions)]);
+        builder.Configuration.AddInMemoryCollection([new("Services:sessions", sessions), new("RateLimits:Enabled", "false")]);
         builder.AddGateway();
         var app = builder.Build();
         app.MapGateway();

@@ -77,6 +77,7 @@ public sealed class LeapGateway : IAsyncLifetime
     {
         var builder = CorralHost.CreateEdgeBuilder([], "gateway");
         builder.Configuration["Services:sessions"] = "unix:" + Socket;
+        builder.Configuration["RateLimits:Enabled"] = "false";
         builder.AddGateway();
         var app = builder.Build();
         app.MapGateway();

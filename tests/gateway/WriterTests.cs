@@ -11,7 +11,7 @@ public sealed class WriterTests
     [Fact]
     public void AFreshSandbox_HasEveryFieldOfTheDocuments_AndNullWhereThereIsNothing() => Assert.Equal(
         """
-        {"id":"sbx-a","status":"queued","runtime":"bun","size":"standard","region":null,"terminalUrl":null,"previewBaseUrl":null,"capabilities":null,"pairedBrowser":null,"opencode":null,"browserPreview":null,"humanHandoff":null,"artifacts":null,"duration":null,"createdAt":1772078705353,"startedAt":null,"endedAt":null,"expiresAt":null,"maxDurationMs":300000,"ephemeral":true,"env":["A"],"failureReason":null,"endReason":null,"networkPolicy":null,"isolation":null}
+        {"id":"sbx-a","status":"queued","runtime":"bun","size":"standard","region":null,"terminalUrl":null,"previewBaseUrl":null,"capabilities":null,"pairedBrowser":null,"opencode":null,"browserPreview":null,"humanHandoff":null,"artifacts":null,"duration":null,"createdAt":1772078705353,"startedAt":null,"endedAt":null,"expiresAt":null,"maxDurationMs":300000,"ephemeral":true,"env":["A"],"failureReason":null,"endReason":null,"networkPolicy":null,"isolation":null,"queue":null,"endedBy":null}
         """,
         Json.Write(new Sandbox
         {

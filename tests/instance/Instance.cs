@@ -51,6 +51,8 @@ public sealed class Instance : IAsyncDisposable
             ["CORRAL_LISTEN"] = $"127.0.0.1:{json}",
             ["CORRAL_GRPC_LISTEN"] = $"127.0.0.1:{grpc}",
         };
+        // Tests and benches ask more often than a client may; those of the limits themselves turn them on.
+        environment.TryAdd("CORRAL_CONFIG_RateLimits__Enabled", "false");
         environment.TryAdd("CORRAL_TEMPLATES", Environment.GetEnvironmentVariable("CORRAL_TEMPLATES") ?? "/var/lib/corral/templates");
         var instance = new Instance(home, environment);
         try

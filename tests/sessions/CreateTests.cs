@@ -1,5 +1,6 @@
 using Corral.Api.V1;
 using Corral.Hosting;
+using Corral.Tests.Support;
 using Grpc.Core;
 using StackExchange.Redis;
 using Xunit;
@@ -51,7 +52,7 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task ARefusedCreate_LeavesNothingBehind()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         var first = await One.CreateAsync(organization: "small");
         await One.UntilAsync(first.Id, SandboxState.Ready, "small");
 
@@ -64,7 +65,7 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task AnEndedSandbox_MakesRoomForTheNext()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         var first = await One.CreateAsync(organization: "small");
         Assert.Equal("CONCURRENT_SANDBOX_LIMIT", (await TryCreateAsync(One, organization: "small"))!.Reason);
 
@@ -77,8 +78,8 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task AMonthsHoursUsedUp_AreRefusedWithTheReason()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
-        await RedisAsync(db => db.StringSetAsync($"{{small}}:ms:{Clock.Now.UtcDateTime:yyyy-MM}", 5 * 3_600_000L));
+        await One.AddOrganizationAsync("small", "free");
+        await RedisAsync(db => db.HashSetAsync($"{{small}}:usage:{Clock.Now.UtcDateTime:yyyy-MM}", "ms", 5 * 3_600_000L));
 
         var error = await TryCreateAsync(One, organization: "small");
 
@@ -101,7 +102,7 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task ARepeatedRequest_AnswersTheFirstsSandboxEvenAtTheLimit()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         var first = await One.CreateAsync(new CreateRequest { RequestId = "again" }, "small");
 
         Assert.Equal(first.Id, (await One.CreateAsync(new CreateRequest { RequestId = "again" }, "small")).Id);
@@ -138,7 +139,7 @@ public sealed class CreateTests : SessionsTest
     [Fact]
     public async Task ARequestThatWasRefused_MayBeRepeatedAndSucceed()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         var first = await One.CreateAsync(organization: "small");
         Assert.NotNull(await TryCreateAsync(One, new CreateRequest { RequestId = "again" }, "small"));
 
@@ -156,6 +157,48 @@ public sealed class CreateTests : SessionsTest
         await Server.RestartAsync();
 
         Assert.Empty(await LiveAsync());
+    }
+
+    [Fact]
+    public async Task RedisKilledUnderCreates_LosesNoneThatWasAcknowledged_AndCountsEachOnce()
+    {
+        Fleet.Scheduler.Full = true;
+        await One.AddOrganizationAsync("large", "scale");
+        var two = NewReplica();
+        var acknowledged = 0;
+        using var atOnce = new SemaphoreSlim(5);
+
+        var ids = await Task.WhenAll(Enumerable.Range(0, 40).Select(async i =>
+        {
+            var request = new CreateRequest { RequestId = $"r-{i}" };
+            var made = "";
+            await atOnce.WaitAsync();
+            await Eventually.Async($"create {i} is acknowledged", async () =>
+            {
+                try
+                {
+                    made = (await (i % 2 == 0 ? One : two).CreateAsync(request, "large")).Id;
+                    return true;
+                }
+                catch (Corral.Redis.StateStoreUnavailableException)
+                {
+                    return false;
+                }
+            });
+            if (Interlocked.Increment(ref acknowledged) == 10)
+            {
+                Server.Kill();
+                await Server.RestartAsync();
+            }
+
+            atOnce.Release();
+            return made;
+        }));
+
+        Assert.Equal(40, ids.Distinct().Count());
+        Assert.Equal(ids.Order(), (await LiveAsync("large")).Order());
+        var found = await Task.WhenAll(ids.Select(id => two.Store.FindAsync("large", id)));
+        Assert.All(found, record => Assert.NotNull(record));
     }
 
     private async Task<IReadOnlyList<string>> KeysAsync() =>

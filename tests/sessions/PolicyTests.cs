@@ -210,7 +210,7 @@ public sealed class PolicyTests : SessionsTest
     [Fact]
     public async Task AProxy_IsForThePlansThatOfferIt()
     {
-        await One.Keys.AddOrganizationAsync("poor", "builder");
+        await One.AddOrganizationAsync("poor", "builder");
         var request = new CreateRequest { Capabilities = new Capabilities { Browser = new BrowserCapability { ByoProxyUrl = "http://proxy.example.com:3128" } } };
 
         var error = RpcErrors.Read(await Assert.ThrowsAsync<RpcException>(() => One.CreateAsync(request, "poor")));

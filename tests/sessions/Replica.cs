@@ -6,10 +6,13 @@ using Corral.Scheduler.V1;
 using Corral.Sessions.Creating;
 using Corral.Sessions.Events;
 using Corral.Sessions.Keys;
+using Corral.Sessions.Ledger;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Nodes;
+using Corral.Sessions.Organizations;
 using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
+using Corral.Sessions.Usage;
 using Corral.Sessions.Vault;
 using Corral.Sessions.Webhooks;
 using Corral.Tests.Support;
@@ -34,22 +37,34 @@ internal sealed class Replica : IAsyncDisposable
     private readonly DueWorker _worker;
     private bool _working;
 
-    public Replica(RedisServer server, Fleet fleet, TimeProvider clock, Action<WebhookOptions>? configure = null)
+    public Replica(RedisServer server, Fleet fleet, TimeProvider clock, Action<WebhookOptions>? configure = null, PlanOptions? plans = null)
     {
         configure?.Invoke(WebhookOptions);
         var secrets = new Secrets();
         Redis = new RedisConnection(server.SocketPath);
         Events = new EventLog(Redis, Options.Create(new EventOptions()), clock);
-        Store = new SandboxStore(Redis, Events);
+        var ledger = Options.Create(new LedgerOptions());
+        Store = new SandboxStore(Redis, Events, ledger);
+        Organizations = new OrganizationStore(Redis);
         Keys = new KeyStore(Redis, clock);
+        ApiKeys = new ApiKeys(Keys, clock);
+        Register = new OrganizationRegister(Organizations, ApiKeys, clock);
+        Bootstrap = new BootstrapKey(Keys, Organizations, clock);
+        Plans = Options.Create(plans ?? new PlanOptions());
+        Usage = new UsageReader(Redis, clock);
+        Allowances = new Allowances(Organizations, Usage, Plans, clock);
+        Terminations = new Terminations(Redis, Store, ledger, clock);
+        Line = new WaitingLine(Store, clock);
         Due = new DueQueue(Redis, clock);
         var scheduler = new PlacementService.PlacementServiceClient(_channels.Get(fleet.SchedulerAddress));
         Vault = new SecretStore(Redis, secrets, clock);
         var sealer = new PolicySealer(secrets);
         var policies = Options.Create(new PolicyOptions());
         var drafter = new PolicyDrafter(new PolicyValidator(policies), sealer, Vault, policies);
-        Driver = new SandboxDriver(Store, Due, secrets, new PolicyResolver(sealer, Vault, _policyLog), Vault, scheduler, _channels, clock, _lifetime, _log);
-        Creator = new SandboxCreator(Store, Keys, Due, Driver, secrets, drafter, Options.Create(new PlanOptions()), clock);
+        Driver = new SandboxDriver(
+            Store, Due, Allowances, Plans, secrets, new PolicyResolver(sealer, Vault, _policyLog), Vault, scheduler, _channels, clock, _lifetime, _log);
+        Creator = new SandboxCreator(Store, Allowances, new PlanRefusals(Line, clock), Terminations, Due, Driver, secrets, drafter, clock);
+        Store.Vacated += Driver.Drive;
         Ender = new SandboxEnder(Store, Due, Driver, clock);
         Reconciler = new NodeReconciler(Store, Due, Driver, clock);
         Lost = new LostSandboxes(Store, Due, Driver, clock);
@@ -76,6 +91,10 @@ internal sealed class Replica : IAsyncDisposable
 
     public SandboxStore Store { get; }
 
+    public OrganizationStore Organizations { get; }
+
+    public OrganizationRegister Register { get; }
+
     public EventWatch Watch { get; }
 
     /// <summary>Receivers of tests are on this host, and speak http.</summary>
@@ -93,6 +112,20 @@ internal sealed class Replica : IAsyncDisposable
     public OnDemand OnDemand { get; }
 
     public KeyStore Keys { get; }
+
+    public ApiKeys ApiKeys { get; }
+
+    public BootstrapKey Bootstrap { get; }
+
+    public IOptions<PlanOptions> Plans { get; }
+
+    public UsageReader Usage { get; }
+
+    public Allowances Allowances { get; }
+
+    public Terminations Terminations { get; }
+
+    public WaitingLine Line { get; }
 
     public DueQueue Due { get; }
 
@@ -130,6 +163,10 @@ internal sealed class Replica : IAsyncDisposable
 
     public Task<SandboxRecord> CreateAsync(CreateRequest? request = null, string organization = "org") =>
         Creator.CreateAsync(new CallerIdentity(organization, "key", [], "request"), request ?? new CreateRequest());
+
+    /// <summary>Writes an organisation down, with its plan.</summary>
+    public Task AddOrganizationAsync(string organization, string plan) =>
+        Organizations.AddAsync(new OrganizationFacts(organization, organization, plan, DateTimeOffset.UnixEpoch));
 
     /// <summary>Waits until a sandbox is in a state, and answers its record.</summary>
     public async Task<SandboxRecord> UntilAsync(string id, SandboxState state, string organization = "org")

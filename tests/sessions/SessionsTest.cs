@@ -1,3 +1,4 @@
+using Corral.Sessions.Creating;
 using Corral.Sessions.Webhooks;
 using Corral.Tests.Support;
 using StackExchange.Redis;
@@ -24,7 +25,7 @@ public abstract class SessionsTest : IAsyncLifetime
         Server = await RedisServer.StartAsync();
         Fleet = await Fleet.StartAsync();
         One = NewReplica();
-        await One.Keys.AddOrganizationAsync("org", "pro");
+        await One.AddOrganizationAsync("org", "pro");
     }
 
     public async ValueTask DisposeAsync()
@@ -40,9 +41,9 @@ public abstract class SessionsTest : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    internal Replica NewReplica(Action<WebhookOptions>? configure = null)
+    internal Replica NewReplica(Action<WebhookOptions>? configure = null, PlanOptions? plans = null, TimeProvider? clock = null)
     {
-        var replica = new Replica(Server, Fleet, Clock, configure);
+        var replica = new Replica(Server, Fleet, clock ?? Clock, configure, plans);
         _replicas.Add(replica);
         return replica;
     }
@@ -66,5 +67,5 @@ public abstract class SessionsTest : IAsyncLifetime
 
     /// <summary>The milliseconds metered in the clock's month.</summary>
     internal async Task<long> MeteredAsync(string organization = "org") =>
-        (long)await RedisAsync(db => db.StringGetAsync($"{{{organization}}}:ms:{Clock.Now.UtcDateTime:yyyy-MM}"));
+        (long)await RedisAsync(db => db.HashGetAsync($"{{{organization}}}:usage:{Clock.Now.UtcDateTime:yyyy-MM}", "ms"));
 }

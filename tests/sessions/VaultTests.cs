@@ -39,7 +39,7 @@ public sealed partial class VaultTests : SessionsTest
     [Fact]
     public async Task AnotherOrganisationsSecret_IsUnknown()
     {
-        await One.Keys.AddOrganizationAsync("other", "pro");
+        await One.AddOrganizationAsync("other", "pro");
         await PutAsync("KEY", "value");
 
         Assert.Equal(StatusCode.InvalidArgument, (await RefusedAsync(() => One.CreateAsync(Using("${secret:KEY}"), "other"))).Code);
@@ -175,7 +175,7 @@ public sealed partial class VaultTests : SessionsTest
     [Fact]
     public async Task ASandboxThatWasRefused_IsNoUser()
     {
-        await One.Keys.AddOrganizationAsync("small", "free");
+        await One.AddOrganizationAsync("small", "free");
         await One.Secrets.PutAsync("small", "KEY", "value", TestContext.Current.CancellationToken);
         var first = await One.CreateAsync(Using("${secret:KEY}"), "small");
 

@@ -42,6 +42,10 @@ internal static class ErrorTable
         return new ApiError(status, MessageOf(error, request), CodeOf(error), error.Metadata, retry, fields);
     }
 
+    /// <summary>Something that the gateway itself needs is away.</summary>
+    public static ApiError From(DependencyUnavailableException exception) =>
+        new(StatusCodes.Status503ServiceUnavailable, exception.Message, exception.Reason, RetryAfter: exception.RetryAfter);
+
     /// <summary>What may be told of an error. One without a reason was not made by us, but by a library that speaks of sockets and paths.</summary>
     public static string Tell(RpcErrorInfo error) => error.Reason.Length > 0 ? error.Message : error.Code switch
     {

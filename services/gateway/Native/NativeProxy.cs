@@ -3,6 +3,7 @@ using System.Collections.Frozen;
 using System.Globalization;
 using Corral.Dialect.V1;
 using Corral.Gateway.Errors;
+using Corral.Gateway.RateLimits;
 using Corral.Gateway.Routing;
 using Corral.Gateway.Security;
 using Corral.Hosting;
@@ -13,8 +14,9 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Corral.Gateway.Native;
 
 /// <summary>Passes native gRPC calls on, byte for byte, to whoever answers them.</summary>
-/// <remarks>1 method, 2 caller, 3 scope, 4 destination by field 1 of the first message, 5 forward. Only the public services' methods pass.</remarks>
-internal sealed class NativeProxy(Authenticator authenticator, SandboxLocator locator, IHttpForwarder forwarder, NativeChannels channels, IConfiguration configuration)
+/// <remarks>1 method, 2 caller, 3 rate, 4 scope, 5 destination by field 1 of the first message, 6 forward. Only the public services' methods pass.</remarks>
+internal sealed class NativeProxy(
+    Authenticator authenticator, RateLimiter rates, KeyWatch keys, SandboxLocator locator, IHttpForwarder forwarder, NativeChannels channels, IConfiguration configuration)
 {
     private static readonly FrozenDictionary<string, MethodDescriptor> Methods =
         RouteTable.Services.SelectMany(s => s.Methods).ToFrozenDictionary(m => $"/{m.Service.FullName}/{m.Name}", StringComparer.Ordinal);
@@ -43,20 +45,35 @@ internal sealed class NativeProxy(Authenticator authenticator, SandboxLocator lo
                 ?? throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key");
 
             // 3
+            if (await rates.TakeAsync(caller.Identity.OrganizationId, method) is { } rate)
+            {
+                rate.WriteTo(context.Response.Headers);
+                if (!rate.Taken)
+                {
+                    throw rate.Refusal(caller.Plan);
+                }
+            }
+
+            // 4
             if (!caller.May(ScopeOf(method)))
             {
                 throw RpcErrors.PermissionDenied("PERMISSION_DENIED", "Insufficient permissions");
             }
 
-            // 4
+            // 5
             var address = Route.IsOnNode(method.Service) ? await NodeAsync(context, caller) : _sessions;
 
-            // 5
-            await forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity));
+            // 6
+            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity));
+            await (method.IsServerStreaming || method.IsClientStreaming ? keys.WhileGoodAsync(context, ScopeOf(method), forwarding.AsTask()) : forwarding.AsTask());
         }
         catch (RpcException exception) when (!context.Response.HasStarted)
         {
             Refuse(context, exception);
+        }
+        catch (DependencyUnavailableException exception) when (!context.Response.HasStarted)
+        {
+            Refuse(context, RpcErrors.Unavailable(exception.Reason, exception.Message, exception.RetryAfter));
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {

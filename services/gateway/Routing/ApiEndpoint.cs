@@ -1,71 +1,104 @@
 using Corral.Gateway.Errors;
+using Corral.Gateway.Idempotency;
 using Corral.Gateway.Leap;
+using Corral.Gateway.RateLimits;
 using Corral.Gateway.Security;
 using Corral.Gateway.Transcoding;
+using Corral.Hosting;
 using Grpc.Core;
 
 namespace Corral.Gateway.Routing;
 
 /// <summary>Answers a JSON request.</summary>
-/// <remarks>1 route, 2 caller, 3 scope, 4 request message, 5 call, 6 answer. An error at any step is written in the dialect's shape.</remarks>
-internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authenticator, Upstreams upstreams, LeapCalls leap, EventStream events, ILogger<ApiEndpoint> log)
+/// <remarks>1 route, 2 caller, 3 rate, 4 scope, 5 request message, 6 call, 7 answer. An error at any step is written in the dialect's shape.</remarks>
+internal sealed partial class ApiEndpoint(
+    RouteTable routes, Authenticator authenticator, RateLimiter rates, RepeatedRequests repeated, KeyWatch keys, Upstreams upstreams, LeapCalls leap, EventStream events,
+    ILogger<ApiEndpoint> log)
 {
     public async Task HandleAsync(HttpContext context)
     {
-        Route? route = null;
+        // 1
+        var candidates = routes.At(context.Request.Path);
+        if (candidates.Count == 0)
+        {
+            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status404NotFound, "Not found"));
+        }
+        else if (RouteTable.Choose(candidates, context.Request) is { } route)
+        {
+            await GuardAsync(context, route, () => AdmitAsync(context, route));
+        }
+        else
+        {
+            context.Response.Headers.Allow = string.Join(", ", candidates.Select(r => r.Verb).Distinct().Order());
+            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status405MethodNotAllowed, "Method not allowed"));
+        }
+    }
+
+    private async Task AdmitAsync(HttpContext context, Route route)
+    {
+        // 2
+        if (await authenticator.AuthenticateAsync(context.Request.Headers, context.TraceIdentifier) is not { } caller)
+        {
+            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status401Unauthorized, "Invalid or missing API key"));
+            return;
+        }
+
+        // 3
+        if (await rates.TakeAsync(caller.Identity.OrganizationId, route.Descriptor) is { } rate)
+        {
+            rate.WriteTo(context.Response.Headers);
+            if (!rate.Taken)
+            {
+                throw rate.Refusal(caller.Plan);
+            }
+        }
+
+        // 4
+        if (!caller.May(route.Call.Scope))
+        {
+            var facts = new Dictionary<string, string> { ["requiredScope"] = route.Call.Scope };
+            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Insufficient permissions", "PERMISSION_DENIED", facts));
+        }
+        else if (RepeatedRequests.Concerns(context.Request))
+        {
+            await repeated.AnswerAsync(context, route, caller, known => GuardAsync(context, route, () => AnswerAsync(context, route, known)));
+        }
+        else
+        {
+            await AnswerAsync(context, route, caller);
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, Route route, Caller caller)
+    {
+        // 5
+        var request = await RequestReader.ReadAsync(context, route);
+
+        // 6, 7
+        if (route.IsOurs)
+        {
+            await AnswerWriter.WriteAsync(context, route, await leap.AnswerAsync(route, caller, request, context.RequestAborted));
+        }
+        else if (route.IsStream)
+        {
+            using var call = await upstreams.StreamAsync(route, caller, request, context.RequestAborted);
+            var writing = route.IsDownload ? ByteStream.WriteAsync(context, request, route, call) : events.WriteAsync(context, route, call);
+            await keys.WhileGoodAsync(context, route.Call.Scope, writing);
+        }
+        else
+        {
+            var answer = route.IsUpload
+                ? await upstreams.UploadAsync(route, caller, request, context.Request.BodyReader, context.RequestAborted)
+                : await upstreams.UnaryAsync(route, caller, request, context.RequestAborted);
+            await AnswerWriter.WriteAsync(context, route, route.Descriptor.OutputType.Parser.ParseFrom(answer));
+        }
+    }
+
+    private async Task GuardAsync(HttpContext context, Route route, Func<Task> steps)
+    {
         try
         {
-            // 1
-            var candidates = routes.At(context.Request.Path);
-            if (candidates.Count == 0)
-            {
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status404NotFound, "Not found"));
-                return;
-            }
-
-            route = RouteTable.Choose(candidates, context.Request);
-            if (route is null)
-            {
-                context.Response.Headers.Allow = string.Join(", ", candidates.Select(r => r.Verb).Distinct().Order());
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status405MethodNotAllowed, "Method not allowed"));
-                return;
-            }
-
-            // 2
-            if (await authenticator.AuthenticateAsync(context.Request.Headers, context.TraceIdentifier) is not { } caller)
-            {
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status401Unauthorized, "Invalid or missing API key"));
-                return;
-            }
-
-            // 3
-            if (!caller.May(route.Call.Scope))
-            {
-                var facts = new Dictionary<string, string> { ["requiredScope"] = route.Call.Scope };
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Insufficient permissions", "PERMISSION_DENIED", facts));
-                return;
-            }
-
-            // 4
-            var request = await RequestReader.ReadAsync(context, route);
-
-            // 5, 6
-            if (route.IsOurs)
-            {
-                await AnswerWriter.WriteAsync(context, route, await leap.AnswerAsync(route, caller, request, context.RequestAborted));
-            }
-            else if (route.IsStream)
-            {
-                using var call = await upstreams.StreamAsync(route, caller, request, context.RequestAborted);
-                await (route.IsDownload ? ByteStream.WriteAsync(context, request, route, call) : events.WriteAsync(context, route, call));
-            }
-            else
-            {
-                var answer = route.IsUpload
-                    ? await upstreams.UploadAsync(route, caller, request, context.Request.BodyReader, context.RequestAborted)
-                    : await upstreams.UnaryAsync(route, caller, request, context.RequestAborted);
-                await AnswerWriter.WriteAsync(context, route, route.Descriptor.OutputType.Parser.ParseFrom(answer));
-            }
+            await steps();
         }
         catch (RequestException exception)
         {
@@ -77,7 +110,11 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
         }
         catch (RpcException exception)
         {
-            await FailAsync(context, ErrorTable.From(exception, route?.Descriptor.InputType), exception);
+            await FailAsync(context, ErrorTable.From(exception, route.Descriptor.InputType), exception);
+        }
+        catch (DependencyUnavailableException exception)
+        {
+            await FailAsync(context, ErrorTable.From(exception), exception);
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -85,12 +122,12 @@ internal sealed partial class ApiEndpoint(RouteTable routes, Authenticator authe
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
-            LogFault(exception, route?.Descriptor.FullName ?? "");
+            LogFault(exception, route.Descriptor.FullName);
             await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status500InternalServerError, "Internal server error"));
         }
     }
 
-    private async Task FailAsync(HttpContext context, ApiError error, RpcException exception)
+    private async Task FailAsync(HttpContext context, ApiError error, Exception exception)
     {
         if (error.Status == StatusCodes.Status500InternalServerError)
         {

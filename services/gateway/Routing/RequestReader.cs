@@ -55,7 +55,8 @@ internal static class RequestReader
         return message;
     }
 
-    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContext context)
+    /// <summary>The whole body; refuses one that is too large.</summary>
+    public static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContext context)
     {
         if (context.Request.ContentLength > MaxBody)
         {

@@ -14,8 +14,8 @@ internal sealed class RouteTable
     public static readonly IReadOnlyList<ServiceDescriptor> Services =
         [
             SandboxService.Descriptor, ExecService.Descriptor, TerminalService.Descriptor, FileService.Descriptor, RuntimeService.Descriptor,
-            NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor, EventService.Descriptor,
-            WebhookService.Descriptor, FleetService.Descriptor,
+            NetworkPolicyService.Descriptor, SecretService.Descriptor, EgressLogService.Descriptor, EventService.Descriptor, WebhookService.Descriptor,
+            OrganizationService.Descriptor, ApiKeyService.Descriptor, UsageService.Descriptor, TerminationService.Descriptor, FleetService.Descriptor,
         ];
 
     /// <summary>What clients may call in JSON only: the leap dialect's calls and the list, which the gateway answers itself out of those services.</summary>

@@ -16,7 +16,6 @@ internal static partial class CreateValidator
 
     private static readonly string[] Runtimes = ["bun", "python", "base"];
     private static readonly string[] Isolations = ["runsc", "runc"];
-    private static readonly string[] PairedBrowserPlans = ["pro", "scale"];
 
     public static void Check(CreateRequest request, string plan, PlanLimits limits)
     {
@@ -77,6 +76,7 @@ internal static partial class CreateValidator
             var facts = new Dictionary<string, string>
             {
                 ["limit"] = ((long)limits.MaxDuration.TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture),
+                ["current"] = request.MaxDurationMs.ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ["currentPlan"] = plan,
             };
             throw RpcErrors.InvalidArgument("PLAN_LIMIT_EXCEEDED", "Invalid maxDurationMs", facts, new FieldViolation("max_duration_ms", "is above the plan's limit"));
@@ -128,7 +128,7 @@ internal static partial class CreateValidator
                 throw RpcErrors.InvalidArgument("capabilities.browser.mode", "must be one of: none, paired-banata-browser, local-chromium");
             }
 
-            if (browser.Mode == "paired-banata-browser" && !PairedBrowserPlans.Contains(plan))
+            if (browser.Mode == "paired-banata-browser" && !limits.PairedBrowser)
             {
                 throw RpcErrors.PermissionDenied(
                     "PLAN_FEATURE_UNAVAILABLE",

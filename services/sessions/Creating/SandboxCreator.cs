@@ -1,32 +1,41 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using Corral.Api.V1;
 using Corral.Hosting;
-using Corral.Sessions.Keys;
+using Corral.Sessions.Ledger;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
+using Corral.Sessions.Usage;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
-using Microsoft.Extensions.Options;
 
 namespace Corral.Sessions.Creating;
 
 /// <summary>Accepts sandboxes: validates, counts and writes the record in one script, then hands it to the driver.</summary>
-internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue due, SandboxDriver driver, Secrets secrets, PolicyDrafter policies, IOptions<PlanOptions> plans, TimeProvider clock)
+internal sealed class SandboxCreator(
+    SandboxStore store, Allowances allowances, PlanRefusals refusals, Terminations terminations, DueQueue due, SandboxDriver driver, Secrets secrets, PolicyDrafter policies,
+    TimeProvider clock)
 {
     public async Task<SandboxRecord> CreateAsync(CallerIdentity caller, CreateRequest request)
     {
         using var span = SessionsTelemetry.Source.StartActivity("create");
-        var plan = request.Shape is null ? await keys.PlanAsync(caller.OrganizationId) : PlanOptions.CustomName;
-        var limits = plans.Value.Of(plan);
-        CreateValidator.Check(request, plan, limits);
+        var allowance = await allowances.OfAsync(caller.OrganizationId, request.Shape is not null);
+        CreateValidator.Check(request, allowance.Plan, allowance.Limits);
         var id = Ids.New("sbx-");
-        var record = Describe(caller.OrganizationId, id, request, await policies.DraftAsync(caller.OrganizationId, id, request), limits);
+        var record = Describe(caller.OrganizationId, id, request, await policies.DraftAsync(caller.OrganizationId, id, request), allowance.Limits);
 
         // In this order, so that a crash in between leaves at worst an id without a record, which the driver forgets.
-        await Task.WhenAll(store.ClaimIdAsync(record.Id, record.Organization), due.AnnounceAsync(record.Organization, record.Id, 1));
-        var result = await store.CreateAsync(record, limits, request.RequestId, Digest(request));
+        await Task.WhenAll(
+            store.ClaimIdAsync(record.Id, record.Organization), due.AnnounceAsync(record.Organization, record.Id, 1), terminations.PruneAsync(record.Organization));
+        var requestId = request.RequestId.Length > 0 ? request.RequestId : caller.IdempotencyId;
+        var digest = Digest(request);
+        var result = await store.CreateAsync(record, allowance.Limits, requestId, digest);
+        if (result.Status == SaveStatus.ConcurrencyLimit && request.QueueAtLimit)
+        {
+            record = record with { Waiting = true };
+            result = await store.CreateAsync(record, allowance.Limits, requestId, digest);
+        }
+
         if (result.Status != SaveStatus.Saved)
         {
             await Task.WhenAll(store.DisclaimIdAsync(record.Id), due.ForgetAsync(record.Organization, record.Id), policies.ForgetAsync(record));
@@ -42,10 +51,8 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
                     ?? throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox session not found");
             case SaveStatus.RequestConflict:
                 throw RpcErrors.FailedPrecondition("IDEMPOTENCY_CONFLICT", "This request id was used with another request.");
-            case SaveStatus.HoursLimit:
-                throw Limit("MONTHLY_HOURS_LIMIT", "Monthly sandbox hours limit reached", limits.HoursPerMonth, Hours(result.Value), plan);
             default:
-                throw Limit("CONCURRENT_SANDBOX_LIMIT", "Concurrent sandbox limit reached", limits.ConcurrentSandboxes, result.Value, plan);
+                throw await refusals.OfAsync(record, allowance, result);
         }
     }
 
@@ -91,15 +98,4 @@ internal sealed class SandboxCreator(SandboxStore store, KeyStore keys, DueQueue
             Policy = policy.Policy,
             CreatedAt = clock.GetUtcNow(),
         };
-
-    private static string Hours(string milliseconds) =>
-        (double.Parse(milliseconds, CultureInfo.InvariantCulture) / 3_600_000).ToString("0.##", CultureInfo.InvariantCulture);
-
-    private static global::Grpc.Core.RpcException Limit(string reason, string message, int limit, string current, string plan) =>
-        RpcErrors.ResourceExhausted(reason, message, new Dictionary<string, string>
-        {
-            ["limit"] = limit.ToString(CultureInfo.InvariantCulture),
-            ["current"] = current,
-            ["currentPlan"] = plan,
-        });
 }

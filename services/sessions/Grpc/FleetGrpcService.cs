@@ -1,6 +1,7 @@
 using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Scheduler.V1;
+using Corral.Sessions.Clock;
 using Corral.Sessions.Keys;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -55,8 +56,8 @@ internal sealed class FleetGrpcService(NodeAdminService.NodeAdminServiceClient s
         return new DrainNodeResponse { Node = ToPublic(drained.Node) };
     }
 
-    private CallOptions Options(ServerCallContext context) =>
-        new(deadline: clock.GetUtcNow().UtcDateTime + Patience, cancellationToken: context.CancellationToken);
+    private static CallOptions Options(ServerCallContext context) =>
+        new(deadline: Deadline.In(Patience), cancellationToken: context.CancellationToken);
 
     private static Api.V1.Node ToPublic(Scheduling.Node node) => new()
     {

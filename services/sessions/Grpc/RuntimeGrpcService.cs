@@ -1,12 +1,13 @@
 using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Node.V1;
+using Corral.Sessions.Clock;
 using Corral.Sessions.Records;
 using Grpc.Core;
 
 namespace Corral.Sessions.Grpc;
 
-internal sealed class RuntimeGrpcService(SandboxStore store, ChannelPool channels, TimeProvider clock) : RuntimeService.RuntimeServiceBase
+internal sealed class RuntimeGrpcService(SandboxStore store, ChannelPool channels) : RuntimeService.RuntimeServiceBase
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -20,7 +21,7 @@ internal sealed class RuntimeGrpcService(SandboxStore store, ChannelPool channel
         {
             var node = new NodeService.NodeServiceClient(channels.Get(record.NodeAddress));
             var usage = await node.GetUsageAsync(
-                new GetUsageRequest { SandboxId = record.Id }, deadline: clock.GetUtcNow().UtcDateTime + Patience, cancellationToken: context.CancellationToken);
+                new GetUsageRequest { SandboxId = record.Id }, deadline: Deadline.In(Patience), cancellationToken: context.CancellationToken);
             response.Resources = usage.Resources;
             response.Ports.AddRange(usage.Ports);
         }

@@ -1,6 +1,7 @@
 using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Sessions.Creating;
+using Corral.Sessions.Ledger;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Listing;
 using Corral.Sessions.Records;
@@ -9,14 +10,15 @@ using Grpc.Core;
 namespace Corral.Sessions.Grpc;
 
 internal sealed class SandboxGrpcService(
-    SandboxCreator creator, SandboxEnder ender, SandboxStore store, SandboxPages pages, ChangeFeed changes, TimeProvider clock, IHostApplicationLifetime lifetime)
+    SandboxCreator creator, SandboxEnder ender, SandboxStore store, SandboxPages pages, WaitingLine line, Terminations ledger, ChangeFeed changes, TimeProvider clock,
+    IHostApplicationLifetime lifetime)
     : SandboxService.SandboxServiceBase
 {
     private const long DefaultWaitMs = 60_000;
     private const long MaxWaitMs = 600_000;
 
     public override async Task<CreateResponse> Create(CreateRequest request, ServerCallContext context) =>
-        new() { Sandbox = (await creator.CreateAsync(CallerIdentity.From(context), request)).ToSandbox() };
+        new() { Sandbox = await ViewAsync(await creator.CreateAsync(CallerIdentity.From(context), request)) };
 
     public override async Task<LaunchResponse> Launch(LaunchRequest request, ServerCallContext context)
     {
@@ -55,7 +57,7 @@ internal sealed class SandboxGrpcService(
     }
 
     public override async Task<GetResponse> Get(GetRequest request, ServerCallContext context) =>
-        new() { Sandbox = (await FindAsync(CallerIdentity.From(context), request.SandboxId)).ToSandbox() };
+        new() { Sandbox = await ViewAsync(await FindAsync(CallerIdentity.From(context), request.SandboxId)) };
 
     public override async Task<ListResponse> List(ListRequest request, ServerCallContext context)
     {
@@ -73,11 +75,12 @@ internal sealed class SandboxGrpcService(
         }
 
         var caller = CallerIdentity.From(context);
+        await ledger.PruneAsync(caller.OrganizationId);
         var (ids, total) = await store.ListAsync(caller.OrganizationId, request.Cursor, limit)
             ?? throw RpcErrors.InvalidArgument("cursor", "is not one that was answered");
         var records = await Task.WhenAll(ids.Select(id => store.FindAsync(caller.OrganizationId, id)));
         var response = new ListResponse { TotalItems = (int)total };
-        response.Items.AddRange(records.OfType<Versioned>().Select(found => found.Record.ToSandbox()));
+        response.Items.AddRange(await Task.WhenAll(records.OfType<Versioned>().Select(found => ViewAsync(found.Record))));
         if (ids.Count == limit)
         {
             response.NextCursor = ids[^1];
@@ -90,7 +93,7 @@ internal sealed class SandboxGrpcService(
     {
         var caller = CallerIdentity.From(context);
         await FindAsync(caller, request.SandboxId);
-        var record = await ender.EndAsync(caller.OrganizationId, request.SandboxId, "client");
+        var record = await ender.EndAsync(caller.OrganizationId, request.SandboxId, "client", by: caller.KeyId);
         return new EndResponse { Sandbox = record?.ToSandbox() };
     }
 
@@ -103,7 +106,7 @@ internal sealed class SandboxGrpcService(
         {
             var change = changes.NextAsync(request.SandboxId);
             var record = await FindAsync(caller, request.SandboxId);
-            var sandbox = record.ToSandbox();
+            var sandbox = await ViewAsync(record);
             if (!sandbox.Equals(told))
             {
                 await responseStream.WriteAsync(new WatchResponse { Sandbox = sandbox }, ended.Token);
@@ -117,6 +120,13 @@ internal sealed class SandboxGrpcService(
 
             await changes.WaitAsync(change, ended.Token);
         }
+    }
+
+    private async Task<Sandbox> ViewAsync(SandboxRecord record)
+    {
+        var sandbox = record.ToSandbox();
+        sandbox.Queue = await line.PlaceAsync(record);
+        return sandbox;
     }
 
     private async Task<SandboxRecord> FindAsync(CallerIdentity caller, string id) =>

@@ -36,14 +36,19 @@ internal static class Sandboxes
             sandbox.Isolation = record.Isolation;
         }
 
-        if (record is { StartedAt: { } started, EndedAt: { } ended })
+        if (record.DurationMs is { } duration)
         {
-            sandbox.DurationMs = (long)(ended - started).TotalMilliseconds;
+            sandbox.DurationMs = duration;
         }
 
         if (record.FailureReason is { } failure)
         {
             sandbox.FailureReason = failure;
+        }
+
+        if (record.EndedBy is { } key)
+        {
+            sandbox.EndedBy = key;
         }
 
         if (record.EndReason is { } reason)

@@ -4,7 +4,7 @@ using Corral.Redis;
 namespace Corral.Sessions.Keys;
 
 /// <summary>Writes the first key as soon as Redis answers; until then the service is not ready.</summary>
-internal sealed class Bootstrap(KeyStore keys, TimeProvider clock) : BackgroundService, IReadinessCheck
+internal sealed class Bootstrap(BootstrapKey key, TimeProvider clock) : BackgroundService, IReadinessCheck
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
@@ -20,7 +20,7 @@ internal sealed class Bootstrap(KeyStore keys, TimeProvider clock) : BackgroundS
         {
             try
             {
-                await keys.BootstrapAsync();
+                await key.EnsureAsync();
                 _done = true;
             }
             catch (StateStoreUnavailableException)

@@ -1,106 +1,138 @@
-using System.Security.Cryptography;
-using System.Text;
-using Corral.Hosting;
 using Corral.Redis;
+using Corral.Sessions.Organizations;
 using StackExchange.Redis;
 
 namespace Corral.Sessions.Keys;
 
-/// <summary>A key, as it is stored: the key itself is nowhere, only its SHA-256.</summary>
-internal sealed record ApiKey(string Organization, string Id, IReadOnlyList<string> Scopes, string Plan, DateTimeOffset? ExpiresAt);
+/// <summary>What became of a change.</summary>
+internal enum KeyChange
+{
+    Made = 1,
+    Revoked = 2,
+    NotThere = 3,
+    TooMany = 4,
+}
 
-/// <summary>Organisations and their API keys.</summary>
+/// <summary>The keys, in Redis. A key's digest leads to its organisation and its id, and never changes; what does lies with the organisation.</summary>
 internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
 {
     /// <summary>The operator's key: the one that is in a file of the instance.</summary>
     public const string BootstrapKeyId = "key-bootstrap";
 
-    private const string BootstrapOrganization = "org-bootstrap";
-    private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    private static readonly TimeSpan KeptRevoked = TimeSpan.FromDays(30);
+    private static readonly RedisScript AddScript = RedisScript.Embedded(typeof(KeyStore).Assembly, "Keys.add.lua");
+    private static readonly RedisScript ChangeScript = RedisScript.Embedded(typeof(KeyStore).Assembly, "Keys.change.lua");
+    private static readonly RedisValue[] FactNames = ["name", "hint", "scopes", "created", "expires", "revoked"];
 
     /// <summary>Whose key this is; null for an unknown, expired or revoked one.</summary>
     public Task<ApiKey?> FindAsync(ReadOnlyMemory<byte> sha256) => redis.RunAsync(async database =>
     {
-        var fields = await database.HashGetAsync(Key(sha256.Span), ["organization", "id", "scopes", "expires", "revoked"]);
-        if (fields[0].IsNull || (bool)fields[4])
+        var owner = await database.HashGetAsync(DigestKey(sha256.Span), ["organization", "id"]);
+        if (owner[0].IsNull)
         {
             return null;
         }
 
-        DateTimeOffset? expires = fields[3].IsNull ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)fields[3]);
-        if (expires <= clock.GetUtcNow())
-        {
-            return null;
-        }
-
-        var organization = (string)fields[0]!;
-        var scopes = ((string?)fields[2] ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return new ApiKey(organization, (string)fields[1]!, scopes, await PlanAsync(database, organization), expires);
+        var (organization, id) = ((string)owner[0]!, (string)owner[1]!);
+        var reading = database.HashGetAsync(FactsKey(organization, id), FactNames);
+        var plan = await OrganizationStore.PlanAsync(database, organization);
+        return Parse(id, await reading) is { RevokedAt: null } facts && !(facts.ExpiresAt <= clock.GetUtcNow())
+            ? new ApiKey(organization, id, facts.Scopes, plan, facts.ExpiresAt)
+            : null;
     });
 
-    public Task<string> PlanAsync(string organization) => redis.RunAsync(database => PlanAsync(database, organization));
+    /// <summary>What may be told of an organisation's key; null when there is none.</summary>
+    public async Task<KeyFacts?> FindAsync(string organization, string id) =>
+        Parse(id, await redis.RunAsync(database => database.HashGetAsync(FactsKey(organization, id), FactNames)));
 
-    /// <summary>Writes down an organisation and its plan.</summary>
-    public Task AddOrganizationAsync(string organization, string plan) =>
-        redis.RunAsync(database => database.HashSetAsync("organization:" + organization, "plan", plan));
-
-    /// <summary>Writes down a key.</summary>
-    public Task AddKeyAsync(string key, ApiKey facts) => redis.RunAsync(async database =>
+    /// <summary>All keys of an organisation, oldest first. Forgets those whose time to be told of is over.</summary>
+    public async Task<IReadOnlyList<KeyFacts>> ListAsync(string organization)
     {
-        List<HashEntry> fields = [new("organization", facts.Organization), new("id", facts.Id), new("scopes", string.Join(' ', facts.Scopes))];
-        if (facts.ExpiresAt is { } expires)
+        var ids = await redis.RunAsync(database => database.SortedSetRangeByRankAsync(IndexKey(organization)));
+        var found = await Task.WhenAll(ids.Select(id => FindAsync(organization, id!)));
+        var gone = ids.Where((_, i) => found[i] is null).ToArray();
+        if (gone.Length > 0)
         {
-            fields.Add(new("expires", expires.ToUnixTimeMilliseconds()));
+            await redis.RunAsync(database => database.SortedSetRemoveAsync(IndexKey(organization), gone));
         }
 
-        await database.HashSetAsync(Key(SHA256.HashData(Encoding.UTF8.GetBytes(key))), [.. fields]);
-        return true;
-    });
-
-    /// <summary>A new key: <c>br_live_</c> and 32 letters and digits.</summary>
-    public static string NewKey() => "br_live_" + RandomNumberGenerator.GetString(Alphabet, 32);
-
-    /// <summary>Makes the first organisation and its key, at every start: the file comes first, so that the key that it holds is always one that works.</summary>
-    public async Task BootstrapAsync()
-    {
-        var path = CorralPaths.BootstrapKey;
-        if (!File.Exists(path))
-        {
-            await WriteNewKeyAsync(path);
-        }
-
-        var key = (await File.ReadAllTextAsync(path)).Trim();
-        await AddOrganizationAsync(BootstrapOrganization, "scale");
-        await AddKeyAsync(key, new ApiKey(BootstrapOrganization, BootstrapKeyId, [], "scale", null));
+        return [.. found.OfType<KeyFacts>()];
     }
 
-    // Two replicas may come here at once: each has a file of its own, and the first one's gets the name.
-    private static async Task WriteNewKeyAsync(string path)
+    /// <summary>Writes a new key down, unless there are as many as there may be.</summary>
+    public async Task<KeyChange> AddAsync(string organization, string text, KeyFacts facts, int most)
     {
-        var temporary = $"{path}.{Path.GetRandomFileName()}";
-        await using (var file = new FileStream(temporary, new FileStreamOptions
+        // A digest that leads nowhere is nobody's key.
+        var digest = Convert.ToHexStringLower(KeyText.Digest(text));
+        await redis.RunAsync(async database =>
         {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }))
+            await database.HashSetAsync("key:" + digest, [new("organization", organization), new("id", facts.Id)]);
+            return true;
+        });
+        var outcome = (KeyChange)(int)await AddScript.RunAsync(
+            redis, [FactsKey(organization, facts.Id), IndexKey(organization)],
+            facts.Id, Milliseconds(facts.CreatedAt), most, digest, facts.Name, facts.Hint, Text(facts.Scopes), facts.ExpiresAt is { } expires ? Milliseconds(expires) : "");
+        if (outcome != KeyChange.Made)
         {
-            await file.WriteAsync(Encoding.ASCII.GetBytes(NewKey() + "\n"));
-            file.Flush(flushToDisk: true);
+            await redis.RunAsync(database => database.KeyDeleteAsync("key:" + digest));
         }
 
-        try
-        {
-            File.Move(temporary, path);
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            File.Delete(temporary);
-        }
+        return outcome;
     }
 
-    private static async Task<string> PlanAsync(IDatabase database, string organization) =>
-        (string?)await database.HashGetAsync("organization:" + organization, "plan") ?? "free";
+    /// <summary>Changes what is given of a key that was not revoked.</summary>
+    public Task<KeyChange> ChangeAsync(string organization, string id, string? name, IReadOnlyList<string>? scopes, DateTimeOffset? expiresAt)
+    {
+        List<RedisValue> fields = [];
+        if (name is not null)
+        {
+            fields.AddRange(["name", name]);
+        }
 
-    private static string Key(ReadOnlySpan<byte> sha256) => "key:" + Convert.ToHexStringLower(sha256);
+        if (scopes is not null)
+        {
+            fields.AddRange(["scopes", Text(scopes)]);
+        }
+
+        if (expiresAt is { } expires)
+        {
+            fields.AddRange(["expires", Milliseconds(expires)]);
+        }
+
+        return ChangeAsync(organization, id, TimeSpan.Zero, fields);
+    }
+
+    /// <summary>Revokes a key. It is told of for a while yet.</summary>
+    public async Task<KeyChange> RevokeAsync(string organization, string id)
+    {
+        var outcome = await ChangeAsync(organization, id, KeptRevoked, ["revoked", Milliseconds(clock.GetUtcNow())]);
+        if (outcome == KeyChange.Made)
+        {
+            var digest = await redis.RunAsync(database => database.HashGetAsync(FactsKey(organization, id), "digest"));
+            await redis.RunAsync(database => database.KeyExpireAsync("key:" + digest, KeptRevoked));
+        }
+
+        return outcome;
+    }
+
+    private async Task<KeyChange> ChangeAsync(string organization, string id, TimeSpan keptFor, List<RedisValue> fields) =>
+        (KeyChange)(int)await ChangeScript.RunAsync(redis, [FactsKey(organization, id)], [(long)keptFor.TotalSeconds, .. fields]);
+
+    private static KeyFacts? Parse(string id, RedisValue[] fields) => fields[3].IsNull
+        ? null
+        : new KeyFacts(
+            id, (string?)fields[0] ?? "", (string?)fields[1] ?? "", ((string?)fields[2] ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            DateTimeOffset.FromUnixTimeMilliseconds((long)fields[3]), Time(fields[4]), Time(fields[5]));
+
+    private static DateTimeOffset? Time(RedisValue milliseconds) => milliseconds.IsNull ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds);
+
+    private static RedisValue Milliseconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
+
+    private static RedisValue Text(IReadOnlyList<string> scopes) => string.Join(' ', scopes);
+
+    private static RedisKey DigestKey(ReadOnlySpan<byte> sha256) => "key:" + Convert.ToHexStringLower(sha256);
+
+    private static RedisKey FactsKey(string organization, string id) => "{" + organization + "}:key:" + id;
+
+    private static RedisKey IndexKey(string organization) => "{" + organization + "}:keys";
 }

@@ -4,22 +4,26 @@ using Corral.Hosting;
 using Corral.Node.V1;
 using Corral.Redis;
 using Corral.Scheduler.V1;
+using Corral.Sessions.Clock;
+using Corral.Sessions.Creating;
 using Corral.Sessions.Policies;
 using Corral.Sessions.Records;
+using Corral.Sessions.Usage;
 using Corral.Sessions.Vault;
 using Grpc.Core;
+using Microsoft.Extensions.Options;
 using Policy = Corral.Egress.V1.Policy;
 
 namespace Corral.Sessions.Lifecycle;
 
 /// <summary>Brings a sandbox to where its record says it should be. Each step writes first and acts after; each effect may be repeated.</summary>
 /// <remarks>
-/// QUEUED → reserve → ASSIGNING (node and generation written) → start on the node → confirm → READY → policies → expiry → ENDING →
+/// QUEUED → room in the plan, where it waits for that → reserve → ASSIGNING (node and generation written) → start on the node → confirm → READY → policies → expiry → ENDING →
 /// end on the node → release → ENDED. A step that fails is due again; whoever is alive then goes on from the record.
 /// </remarks>
 internal sealed partial class SandboxDriver(
-    SandboxStore store, DueQueue due, Secrets secrets, PolicyResolver policies, SecretStore vault, PlacementService.PlacementServiceClient scheduler, ChannelPool channels,
-    TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SandboxDriver> log)
+    SandboxStore store, DueQueue due, Allowances allowances, IOptions<PlanOptions> plans, Secrets secrets, PolicyResolver policies, SecretStore vault,
+    PlacementService.PlacementServiceClient scheduler, ChannelPool channels, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<SandboxDriver> log)
 {
     private const int MaxAttempts = 3;
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
@@ -56,6 +60,7 @@ internal sealed partial class SandboxDriver(
 
             var rest = seen.Record.State switch
             {
+                SandboxState.Queued when seen.Record.Waiting => await AdmitAsync(seen),
                 SandboxState.Queued => await PlaceAsync(seen, cancellationToken),
                 SandboxState.Assigning => await StartAsync(seen, cancellationToken),
                 SandboxState.Ready or SandboxState.Active => await KeepAsync(seen, cancellationToken),
@@ -89,6 +94,24 @@ internal sealed partial class SandboxDriver(
             }
         }
         while (!_driving.TryRemove(new KeyValuePair<string, bool>(id, false)));
+    }
+
+    private async Task<Rest?> AdmitAsync(Versioned seen)
+    {
+        var record = seen.Record;
+        if (clock.GetUtcNow() - record.CreatedAt >= plans.Value.QueuePatience)
+        {
+            return await BreakAsync(seen, "The plan had no room in time.", "queue_timeout");
+        }
+
+        var allowance = await allowances.OfAsync(record.Organization, record.IsCustom);
+        var result = await store.AdmitAsync(seen, record with { Waiting = false }, allowance.Limits, clock.GetUtcNow());
+        return result.Status switch
+        {
+            SaveStatus.HoursLimit => await BreakAsync(seen, "Monthly sandbox hours limit reached", "quota"),
+            SaveStatus.ConcurrencyLimit => new Rest(seen.Version, QueueRetry),
+            _ => null,
+        };
     }
 
     private async Task<Rest?> PlaceAsync(Versioned seen, CancellationToken cancellationToken)
@@ -185,15 +208,27 @@ internal sealed partial class SandboxDriver(
 
     private async Task<Rest?> KeepAsync(Versioned seen, CancellationToken cancellationToken)
     {
-        var left = seen.Record.ExpiresAt - clock.GetUtcNow();
-        if (left > TimeSpan.Zero)
+        var left = seen.Record.ExpiresAt!.Value - clock.GetUtcNow();
+        if (left <= TimeSpan.Zero)
         {
-            return seen.Record.Policy is { } policy && policy.InForce < policy.Version
-                ? await PutInForceAsync(seen, left.Value, cancellationToken)
-                : new Rest(seen.Version, left.Value);
+            return await AskEndAsync(seen, "expired");
         }
 
-        await SaveAsync(seen, SandboxEvent.EndAsked, seen.Record with { EndReason = "expired", EndAskedAt = clock.GetUtcNow() });
+        var hours = await allowances.LeftAsync(seen.Record);
+        if (hours <= TimeSpan.Zero)
+        {
+            return await AskEndAsync(seen, "quota");
+        }
+
+        var rest = hours < left ? hours : left;
+        return seen.Record.Policy is { } policy && policy.InForce < policy.Version
+            ? await PutInForceAsync(seen, rest, cancellationToken)
+            : new Rest(seen.Version, rest);
+    }
+
+    private async Task<Rest?> AskEndAsync(Versioned seen, string reason)
+    {
+        await SaveAsync(seen, SandboxEvent.EndAsked, seen.Record with { EndReason = reason, EndAskedAt = clock.GetUtcNow() });
         return null;
     }
 
@@ -336,8 +371,7 @@ internal sealed partial class SandboxDriver(
 
     private NodeService.NodeServiceClient Node(SandboxRecord record) => new(channels.Get(record.NodeAddress));
 
-    private CallOptions Options(TimeSpan patience, CancellationToken cancellationToken) =>
-        new(deadline: clock.GetUtcNow().UtcDateTime + patience, cancellationToken: cancellationToken);
+    private static CallOptions Options(TimeSpan patience, CancellationToken cancellationToken) => new(deadline: Deadline.In(patience), cancellationToken: cancellationToken);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Sandbox {SandboxId} went from {From} to {To}.")]
     private partial void LogMoved(string sandboxId, SandboxState from, SandboxState to);

@@ -6,8 +6,13 @@ namespace Corral.Sessions.Lifecycle;
 /// <summary>Asks for a sandbox's end. The answer does not wait for it.</summary>
 internal sealed class SandboxEnder(SandboxStore store, DueQueue due, SandboxDriver driver, TimeProvider clock)
 {
-    /// <summary>The record, ending or over; null when there is none. <paramref name="why"/> tells a person more than the reason.</summary>
-    public async Task<SandboxRecord?> EndAsync(string organization, string id, string reason, string? why = null)
+    /// <summary>The record, ending or over; null when there is none.</summary>
+    /// <param name="organization">Whose it is.</param>
+    /// <param name="id">Which one.</param>
+    /// <param name="reason">Who or what ends it.</param>
+    /// <param name="why">Tells a person more than the reason.</param>
+    /// <param name="by">The key whose holder asks, if one does.</param>
+    public async Task<SandboxRecord?> EndAsync(string organization, string id, string reason, string? why = null, string? by = null)
     {
         while (await store.FindAsync(organization, id) is { } seen)
         {
@@ -16,7 +21,7 @@ internal sealed class SandboxEnder(SandboxStore store, DueQueue due, SandboxDriv
                 return seen.Record;
             }
 
-            var ending = seen.Record with { State = next, EndReason = reason, FailureReason = why, EndAskedAt = clock.GetUtcNow() };
+            var ending = seen.Record with { State = next, EndReason = reason, FailureReason = why, EndedBy = by, EndAskedAt = clock.GetUtcNow() };
             await due.AnnounceAsync(organization, id, seen.Version + 1);
             if (await store.SaveAsync(seen, ending))
             {

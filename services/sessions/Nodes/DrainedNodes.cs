@@ -1,4 +1,5 @@
 using Corral.Scheduler.V1;
+using Corral.Sessions.Clock;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Records;
 
@@ -12,7 +13,7 @@ internal sealed class DrainedNodes(NodeAdminService.NodeAdminServiceClient sched
     /// <summary>Looks at every node once. Any number of replicas may: an end that is asked for twice is one.</summary>
     public async Task EndAsync(CancellationToken cancellationToken)
     {
-        var nodes = await scheduler.ListNodesAsync(new ListNodesRequest(), deadline: clock.GetUtcNow().UtcDateTime + Patience, cancellationToken: cancellationToken);
+        var nodes = await scheduler.ListNodesAsync(new ListNodesRequest(), deadline: Deadline.In(Patience), cancellationToken: cancellationToken);
         var over = nodes.Nodes
             .Where(node => node.Sandboxes > 0 && node.Drain is { Deadline: { } deadline } && deadline.ToDateTimeOffset() <= clock.GetUtcNow())
             .ToDictionary(node => node.Description.NodeId, node => node.Drain.Reason, StringComparer.Ordinal);

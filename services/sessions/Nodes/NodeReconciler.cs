@@ -72,7 +72,7 @@ internal sealed class NodeReconciler(SandboxStore store, DueQueue due, SandboxDr
 
         if (next is not (SandboxState.Ended or SandboxState.Failed))
         {
-            return record with { State = next };
+            return record with { State = next, RunningCommands = seen.RunningCommands };
         }
 
         return record with

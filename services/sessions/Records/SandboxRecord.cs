@@ -57,6 +57,15 @@ internal sealed record SandboxRecord
 
     public DateTimeOffset? StartedAt { get; init; }
 
+    /// <summary>Whether it waits for its organisation's plan to have room, as its maker asked for.</summary>
+    public bool Waiting { get; init; }
+
+    /// <summary>When it was paused last: its time is not metered from then on.</summary>
+    public DateTimeOffset? PausedAt { get; init; }
+
+    /// <summary>When it was ready again after a pause.</summary>
+    public DateTimeOffset? ResumedAt { get; init; }
+
     /// <summary>When its end was asked for.</summary>
     public DateTimeOffset? EndAskedAt { get; init; }
 
@@ -67,6 +76,15 @@ internal sealed record SandboxRecord
     public string? FailureReason { get; init; }
 
     public string? EndReason { get; init; }
+
+    /// <summary>The API key whose holder asked for its end.</summary>
+    public string? EndedBy { get; init; }
+
+    /// <summary>The state that its end met it in.</summary>
+    public SandboxState? StateBefore { get; init; }
+
+    /// <summary>How many commands run in it, as its node last told.</summary>
+    public int RunningCommands { get; init; }
 
     /// <summary>Whether its node and the scheduler have been told of its end.</summary>
     public bool CleanedUp { get; init; }
@@ -80,6 +98,22 @@ internal sealed record SandboxRecord
 
     /// <summary>The same, with everything forgotten that only a sandbox that lives needs.</summary>
     public SandboxRecord WithoutSecrets() => this with { SealedEnv = null, Policy = Policy is null ? null : Policy with { Sealed = null, SealedProxy = null } };
+
+    /// <summary>Whether it counts against its plan's concurrency.</summary>
+    [JsonIgnore]
+    public bool Counts => !IsOver && State != SandboxState.Paused && !Waiting;
+
+    /// <summary>Since when its time is metered; null while it is not.</summary>
+    [JsonIgnore]
+    public DateTimeOffset? RunsFrom => IsOver || State == SandboxState.Paused ? null : ResumedAt ?? StartedAt;
+
+    /// <summary>When its time was no longer metered.</summary>
+    [JsonIgnore]
+    public DateTimeOffset? RanUntil => IsOver ? EndedAt : State == SandboxState.Paused ? PausedAt : null;
+
+    /// <summary>From READY to its end, as the milliseconds of both tell it and as it is metered; null while it lives.</summary>
+    [JsonIgnore]
+    public long? DurationMs => StartedAt is { } started && EndedAt is { } ended ? ended.ToUnixTimeMilliseconds() - started.ToUnixTimeMilliseconds() : null;
 
     [JsonIgnore]
     public bool TakesWork => State is SandboxState.Ready or SandboxState.Active;

@@ -1,0 +1,98 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Corral.Api.V1;
+using Corral.Hosting;
+using Corral.Sessions.V1;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace Corral.Gateway.Tests;
+
+/// <summary>What gateways with limits call: it counts what was carried out, and waits or fails as a test says.</summary>
+internal sealed class LimitedUpstream
+{
+    public const string Key = "br_live_limitedlimitedlimitedlimitedlimi";
+    public const string SecondKey = "br_live_secondsecondsecondsecondsecondse";
+    public const string StrangersKey = "br_live_strangerstrangerstrangerstranger";
+
+    private readonly ConcurrentDictionary<string, bool> _revoked = [];
+    private int _creates;
+    private int _runs;
+
+    public int Creates => _creates;
+
+    public int Runs => _runs;
+
+    /// <summary>Who asked for the creates, in order.</summary>
+    public ConcurrentQueue<CallerIdentity> Callers { get; } = [];
+
+    /// <summary>Runs before a call takes effect; may throw.</summary>
+    public Func<Task> Before { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>Runs after a call took effect, before its answer; may throw.</summary>
+    public Func<Task> After { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>What a command prints.</summary>
+    public string Output { get; set; } = "out";
+
+    public void Revoke(string key) => _revoked[key] = true;
+
+    public void Reset()
+    {
+        (_creates, _runs, Output) = (0, 0, "out");
+        (Before, After) = (() => Task.CompletedTask, () => Task.CompletedTask);
+        Callers.Clear();
+        _revoked.Clear();
+    }
+
+    private async Task<T> AnswerAsync<T>(Func<T> effect)
+    {
+        await Before();
+        var answer = effect();
+        await After();
+        return answer;
+    }
+
+    internal sealed class Access(LimitedUpstream upstream, string address) : AccessService.AccessServiceBase
+    {
+        private static readonly (string Key, string Organization, string Id)[] Keys =
+            [(Key, "org", "key-1"), (SecondKey, "org", "key-2"), (StrangersKey, "strangers", "key-3")];
+
+        public override Task<AuthenticateResponse> Authenticate(AuthenticateRequest request, ServerCallContext context)
+        {
+            var found = Keys.FirstOrDefault(k => ByteString.CopyFrom(SHA256.HashData(Encoding.UTF8.GetBytes(k.Key))) == request.KeySha256);
+            return found.Key is null || upstream._revoked.ContainsKey(found.Key)
+                ? throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key")
+                : Task.FromResult(new AuthenticateResponse { OrganizationId = found.Organization, KeyId = found.Id, Plan = "pro" });
+        }
+
+        public override Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context) => Task.FromResult(new LocateResponse { NodeAddress = address });
+    }
+
+    internal sealed class Sandboxes(LimitedUpstream upstream) : SandboxService.SandboxServiceBase
+    {
+        public override Task<CreateResponse> Create(CreateRequest request, ServerCallContext context) => upstream.AnswerAsync(() =>
+        {
+            upstream.Callers.Enqueue(CallerIdentity.From(context));
+            return new CreateResponse { Sandbox = new Sandbox { SandboxId = $"sbx-{Interlocked.Increment(ref upstream._creates)}", State = SandboxState.Queued } };
+        });
+
+        public override async Task Watch(WatchRequest request, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context)
+        {
+            await responseStream.WriteAsync(new WatchResponse { Sandbox = new Sandbox { SandboxId = request.SandboxId } });
+            await Task.Delay(Timeout.Infinite, context.CancellationToken);
+        }
+
+        public override Task<ListResponse> List(ListRequest request, ServerCallContext context) => Task.FromResult(new ListResponse());
+    }
+
+    internal sealed class Exec(LimitedUpstream upstream) : ExecService.ExecServiceBase
+    {
+        public override Task<RunResponse> Run(RunRequest request, ServerCallContext context) => upstream.AnswerAsync(() =>
+        {
+            Interlocked.Increment(ref upstream._runs);
+            return new RunResponse { Stdout = ByteString.CopyFromUtf8(upstream.Output) };
+        });
+    }
+}
