@@ -1,10 +1,7 @@
-using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Nodes;
 using Corral.Api.V1;
+using Corral.Tests.Instance;
 using Corral.Tests.Support;
 using Grpc.Core;
 using Xunit;
@@ -55,23 +52,17 @@ public sealed class EventTests(SharedInstance shared)
     [Fact]
     public async Task AWebhook_IsToldASandboxesLife_Signed_AndItsDeliveriesAreOnRecord()
     {
-        using var receiver = new HttpListener();
-        var port = FreePort();
-        receiver.Prefixes.Add($"http://127.0.0.1:{port}/");
-        receiver.Start();
-        var received = new ConcurrentQueue<(string Id, string Timestamp, string Signature, string Body)>();
-        _ = TakeAsync(receiver, received);
-        var webhook = (await shared.Boxes.PostAsync("/v1/webhooks", new() { ["url"] = $"http://127.0.0.1:{port}/hook", ["event_types"] = new JsonArray() })).Body!;
+        using var receiver = new HookReceiver();
+        var webhook = (await shared.Boxes.PostAsync("/v1/webhooks", new() { ["url"] = receiver.Url, ["event_types"] = new JsonArray() })).Body!;
         var secret = (string)webhook["signingSecret"]!;
 
         var id = await LiveAsync();
-        await Eventually.Async("the sandbox's end has arrived", () => received.Count(r => (string?)JsonNode.Parse(r.Body)!["sandboxId"] == id) >= Life.Length);
+        await Eventually.Async("the sandbox's end has arrived", () => receiver.Of(id).Count >= Life.Length);
         var deliveries = (await shared.Boxes.GetAsync($"/v1/webhooks/deliveries?id={webhook["id"]}")).Body!["items"]!.AsArray();
         var deleted = await shared.Boxes.DeleteAsync($"/v1/webhooks?id={webhook["id"]}");
 
-        var own = received.Where(r => (string?)JsonNode.Parse(r.Body)!["sandboxId"] == id).ToList();
-        Assert.Equal(Life, own.Select(r => (string)JsonNode.Parse(r.Body)!["type"]!));
-        Assert.All(own, r => Assert.Equal("v1," + Sign(secret, $"{r.Id}.{r.Timestamp}.{r.Body}"), r.Signature));
+        Assert.Equal(Life, receiver.Of(id).Select(call => call.Type));
+        Assert.All(receiver.Of(id), call => Assert.True(call.IsSigned(secret), call.Signature));
         Assert.Contains(deliveries, d => (string?)d!["sandboxId"] == id && (string)d["status"]! == "delivered" && (int)d["attempts"]![0]!["statusCode"]! == 200);
         Assert.Equal("{\"ok\":true}", deleted.Text);
     }
@@ -110,34 +101,5 @@ public sealed class EventTests(SharedInstance shared)
         }
 
         return events;
-    }
-
-    private static async Task TakeAsync(HttpListener receiver, ConcurrentQueue<(string, string, string, string)> received)
-    {
-        try
-        {
-            while (true)
-            {
-                var context = await receiver.GetContextAsync();
-                using var reader = new StreamReader(context.Request.InputStream);
-                var headers = context.Request.Headers;
-                received.Enqueue((headers["webhook-id"]!, headers["webhook-timestamp"]!, headers["webhook-signature"]!, await reader.ReadToEndAsync()));
-                context.Response.Close();
-            }
-        }
-        catch (Exception problem) when (problem is HttpListenerException or ObjectDisposedException)
-        {
-            // The test is over.
-        }
-    }
-
-    private static string Sign(string secret, string text) =>
-        Convert.ToBase64String(HMACSHA256.HashData(Convert.FromBase64String(secret["whsec_".Length..]), Encoding.UTF8.GetBytes(text)));
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

@@ -17,12 +17,7 @@ public sealed class SharedInstance : IAsyncLifetime
     /// <summary>Speaks JSON to it.</summary>
     public Corral.Tests.Instance.BoxesClient Boxes => Instance.Boxes;
 
-    public async ValueTask InitializeAsync() => Instance = await Corral.Tests.Instance.Instance.StartAsync("e2e", new Dictionary<string, string>
-    {
-        // Receivers of webhooks are on this host, and speak http.
-        ["CORRAL_CONFIG_Webhooks__AllowHttp"] = "true",
-        ["CORRAL_CONFIG_Webhooks__PermittedRanges__0"] = "127.0.0.0/8",
-    });
+    public async ValueTask InitializeAsync() => Instance = await Corral.Tests.Instance.Instance.StartAsync("e2e", Corral.Tests.Instance.HookReceiver.Settings);
 
     /// <summary>A sandbox that stays for other tests: nothing that a test leaves in it may matter to them.</summary>
     public async Task<string> SandboxAsync(string isolation, string runtime = "base")

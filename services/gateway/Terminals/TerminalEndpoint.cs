@@ -12,7 +12,7 @@ namespace Corral.Gateway.Terminals;
 /// <summary>Opens the WebSockets of terminals.</summary>
 /// <remarks>1 what is asked, 2 caller, 3 node and terminal, 4 WebSocket. Until the terminal itself answered, an error is an ordinary answer.</remarks>
 internal sealed partial class TerminalEndpoint(
-    Authenticator authenticator, SandboxLocator locator, ChannelPool channels, OriginCheck origins, IOptions<TerminalOptions> options, IHostApplicationLifetime lifetime,
+    Authenticator authenticator, KeyWatch keys, SandboxLocator locator, ChannelPool channels, OriginCheck origins, IOptions<TerminalOptions> options, IHostApplicationLifetime lifetime,
     TimeProvider clock, ILogger<TerminalEndpoint> log)
 {
     public const string Path = "/v1/sandboxes/terminal/socket";
@@ -103,7 +103,8 @@ internal sealed partial class TerminalEndpoint(
         using (call)
         using (var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { SubProtocol = TerminalAsked.Chosen(context) }))
         {
-            await new TerminalSocket(socket, call, options.Value.SendTimeout, clock, lifetime.ApplicationStopping).RunAsync(IsGoneAsync);
+            var carrying = new TerminalSocket(socket, call, options.Value.SendTimeout, clock, lifetime.ApplicationStopping).RunAsync(IsGoneAsync);
+            await (byToken ? carrying : keys.WhileGoodAsync(context, Scope, carrying));
             await over.CancelAsync();
         }
 
