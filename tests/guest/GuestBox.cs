@@ -30,7 +30,7 @@ internal sealed class GuestBox : IAsyncDisposable
         mkdir dev/pts dev/shm
         mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts dev/pts
         ln -s pts/ptmx dev/ptmx
-        for device in null zero full urandom tty; do touch "dev/$device"; mount --bind "/dev/$device" "dev/$device"; done
+        mknod -m 666 dev/null c 1 3; mknod -m 666 dev/zero c 1 5; mknod -m 666 dev/full c 1 7; mknod -m 666 dev/urandom c 1 9; mknod -m 666 dev/tty c 5 0
         mount -t tmpfs -o mode=1777 tmpfs tmp
         mount -t tmpfs -o mode=1777 tmpfs dev/shm
         mkdir -p workspace run/corral

@@ -1,3 +1,4 @@
+using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Sandboxes;
 using Xunit;
 
@@ -31,6 +32,23 @@ public sealed class IsolationTests(SharedNode shared)
         {
             await node.Table.EndAsync(order.SandboxId, 1, CancellationToken.None);
         }
+    }
+
+    [Theory]
+    [InlineData("runc")]
+    [InlineData("runsc")]
+    public async Task The_hosts_devices_stay_the_hosts(string isolation)
+    {
+        var node = await shared.GetAsync(isolation);
+        var order = node.Order(isolation);
+        string[] devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
+        string[] state = ["--format=%n %U:%G %a", .. devices];
+        var before = HostProcess.Require("/usr/bin/stat", state);
+        var box = await node.RunAsync(order);
+        await node.ShAsync(box, $"chmod 600 {string.Join(' ', devices)}; chown 1000 {string.Join(' ', devices)}; rm -f /dev/null");
+        Assert.Equal(before, HostProcess.Require("/usr/bin/stat", state));
+        Assert.Contains("/dev/null root:root 666", before, StringComparison.Ordinal);
+        await node.Table.EndAsync(order.SandboxId, 1, CancellationToken.None);
     }
 
     [Fact]

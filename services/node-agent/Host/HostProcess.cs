@@ -13,13 +13,29 @@ internal static unsafe class HostProcess
     private static readonly string[] Environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"];
 
     /// <summary>Runs a program to its end; its input is empty and its output is kept (64 KiB).</summary>
-    public static HostProcessResult Run(string path, IReadOnlyList<string> arguments, string? input = null, bool captureOutput = true)
+    public static HostProcessResult Run(string path, IReadOnlyList<string> arguments, string? input = null)
     {
         using var stdin = input is null ? Fd.Open("/dev/null", Libc.ORdOnly) : Memory("stdin", input);
-        using var output = captureOutput ? Memory("output", "") : Fd.Open("/dev/null", Libc.OWrOnly);
-        var pid = Spawn(path, arguments, stdin, output);
-        var code = Wait(pid);
-        return new HostProcessResult(code, captureOutput ? ReadBack(output) : "");
+        using var output = Memory("output", "");
+        var code = Wait(Spawn(path, arguments, stdin, output));
+        return new HostProcessResult(code, ReadBack(output));
+    }
+
+    /// <summary>
+    /// Runs a container runtime to its end, and answers its exit status. What it was started with becomes the box's: an input without
+    /// anything and an output that nobody reads, and not /dev/null, which a runtime would make the property of the box's root, for the
+    /// whole host.
+    /// </summary>
+    public static int RunRuntime(string path, IReadOnlyList<string> arguments)
+    {
+        var (stdin, nobody) = Fd.Pipe();
+        using (stdin)
+        {
+            nobody.Dispose();
+            var (read, output) = Fd.Pipe();
+            using (read)
+            using (output) return Wait(Spawn(path, arguments, stdin, output));
+        }
     }
 
     /// <summary>As <see cref="Run"/>, and throws with the program's own words when it fails.</summary>

@@ -21,7 +21,7 @@ internal sealed class RuncRuntime(string program, string stateDirectory, string 
     // It has cgroups of its own making in every hierarchy, which only it knows.
     public void Forget(string box)
     {
-        HostProcess.Run(program, ["--root", _state, "delete", "--force", box], captureOutput: false);
+        HostProcess.RunRuntime(program, ["--root", _state, "delete", "--force", box]);
         RuntimeProcess.Delete(Path.Combine(_state, box));
     }
 

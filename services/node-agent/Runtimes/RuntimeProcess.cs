@@ -10,10 +10,10 @@ internal static class RuntimeProcess
     {
         var pidFile = Path.Combine(bundle, "pid");
         // Nothing of the box's may reach a file of ours, so its output goes nowhere; the runtime's own words go to its log.
-        var result = cgroupFile is null
-            ? HostProcess.Run(program, arguments, captureOutput: false)
-            : HostProcess.Run("/bin/sh", ["-c", "echo 0 > \"$0\" && exec \"$@\"", cgroupFile, program, .. arguments], captureOutput: false);
-        if (result.ExitCode != 0) throw new HostException($"{Path.GetFileName(program)} exited with {result.ExitCode}: {Tail(Log(bundle))}");
+        var code = cgroupFile is null
+            ? HostProcess.RunRuntime(program, arguments)
+            : HostProcess.RunRuntime("/bin/sh", ["-c", "echo 0 > \"$0\" && exec \"$@\"", cgroupFile, program, .. arguments]);
+        if (code != 0) throw new HostException($"{Path.GetFileName(program)} exited with {code}: {Tail(Log(bundle))}");
         return int.Parse(File.ReadAllText(pidFile), CultureInfo.InvariantCulture);
     }
 
