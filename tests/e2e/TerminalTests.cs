@@ -24,8 +24,10 @@ public sealed class TerminalTests(SharedInstance shared)
         Assert.Equal((132, 50), (await terminal.UntilToldAsync("resized") is var size ? ((int)size["cols"]!, (int)size["rows"]!) : default));
         await terminal.TypeAsync("stty size\r");
         await terminal.UntilAsync("50 132");
-        await terminal.TypeAsync("sleep 1000\r");
-        await terminal.UntilAsync("sleep 1000\r\n");
+        await terminal.UntilAsync("$ ");
+        // What says this has the terminal already: before that, the shell itself would be interrupted.
+        await terminal.TypeAsync("sh -c 'echo has-it-$((40+2)); exec sleep 1000'\r");
+        await terminal.UntilAsync("has-it-42");
         await terminal.TypeAsync("\u0003");
         await terminal.TypeAsync("echo interrupted=$?\r");
         await terminal.UntilAsync("interrupted=130");
