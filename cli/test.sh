@@ -5,7 +5,7 @@ source cli/install.sh
 
 # From the cheapest to the most expensive: what is broken below breaks everything above.
 all=(contract scheduler sessions gateway guest egress termination cli node e2e security fault)
-limit=600
+limit=900
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")
 
