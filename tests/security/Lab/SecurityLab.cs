@@ -50,6 +50,10 @@ public sealed class SecurityLab : IAsyncLifetime
         await File.WriteAllTextAsync(trusted, Outside.Certificates.AuthorityPem);
         Instance = await Instance.StartAsync("security", new Dictionary<string, string>
         {
+            // More sandboxes than a small host gives room for: they wait most of the time.
+            ["CORRAL_CONFIG_Node__CpuOvercommit"] = "500",
+            ["CORRAL_CONFIG_Node__MemoryOvercommit"] = "100",
+            ["CORRAL_CONFIG_Node__DiskOvercommit"] = "500",
             ["CORRAL_CONFIG_Egress__Resolvers__0"] = Outside.Resolver.ToString(),
             ["CORRAL_CONFIG_Egress__PermittedRanges__0"] = "10.99.0.0/24",
             ["CORRAL_CONFIG_Egress__TrustedAuthorities"] = trusted,
