@@ -44,7 +44,9 @@ done
 
 for suite in ${broken[@]+"${broken[@]}"}; do
     echo "--- $suite"
-    grep -v '^{' "artifacts/tests/$suite.log" | tail -n 60
+    # What failed, each with its first lines; then how it ended.
+    grep -A 15 -E '\[FAIL\]' "artifacts/tests/$suite.log" | cut -c -300 | head -n 200 || true
+    grep -v '^{' "artifacts/tests/$suite.log" | tail -n 20
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
