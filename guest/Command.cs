@@ -43,14 +43,7 @@ internal sealed unsafe class Command : IDisposable
     /// <summary>The command, or the error number.</summary>
     public static (Command? Started, int Error) Start(GuestRequest request, IReadOnlyDictionary<string, string> environment)
     {
-        var spawn = new Spawn
-        {
-            // env finds a program on the command's own path, and says 126 or 127 of one that it cannot run.
-            Command = request.Shell ? ["/bin/bash", "-c", request.Command[0]] : ["/usr/bin/env", "--", .. request.Command],
-            Environment = environment,
-            Root = request.Root,
-            Directory = request.Path is { Length: > 0 } path ? Path.Combine("/workspace", path) : "/workspace",
-        };
+        var spawn = SpawnOf(request, environment);
         return Start(command => request is { Columns: > 0, Rows: > 0 } ? command.StartOnTerminal(spawn, request.Columns, request.Rows) : command.StartOnPipes(spawn));
     }
 
@@ -116,6 +109,21 @@ internal sealed unsafe class Command : IDisposable
 
         command.Dispose();
         return (null, error);
+    }
+
+    private static Spawn SpawnOf(GuestRequest request, IReadOnlyDictionary<string, string> environment)
+    {
+        var directory = request.Path is { Length: > 0 } path ? Path.Combine("/workspace", path) : "/workspace";
+        var words = request.Shell ? ShellLine.TrySplit(request.Command[0], environment) : null;
+        return new Spawn
+        {
+            Command = words ?? (request.Shell ? ShellLine.OfBash(request.Command[0]) : request.Command),
+            // It says on the command's own standard error what is wrong, with 126 or 127; and it knows scripts that name no interpreter.
+            Otherwise = request.Shell ? ShellLine.OfBash(request.Command[0]) : [ShellLine.Bash, "-c", "exec -- \"$0\" \"$@\"", .. request.Command],
+            Environment = words is null ? environment : ShellLine.EnvironmentOf(environment, FilePath.TryRealPath(directory) is { Error: 0 } found ? found.Path : directory),
+            Root = request.Root,
+            Directory = directory,
+        };
     }
 
     private int StartOnPipes(Spawn spawn)

@@ -73,7 +73,8 @@ internal readonly unsafe record struct FilePath(string Shown, string Real)
         return error == 0 ? found : throw GuestFailure.Of(error);
     }
 
-    private static (string Path, int Error) TryRealPath(string path)
+    /// <summary>Without links and dots; or the error number.</summary>
+    public static (string Path, int Error) TryRealPath(string path)
     {
         var resolved = stackalloc byte[Longest];
         fixed (byte* start = Bytes(path))

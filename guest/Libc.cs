@@ -17,6 +17,7 @@ internal static unsafe class Libc
     public const int Echild = 10;
     public const int Enoent = 2;
     public const int E2big = 7;
+    public const int Enoexec = 8;
     public const int Enomem = 12;
     public const int Eacces = 13;
     public const int Eexist = 17;
@@ -54,6 +55,10 @@ internal static unsafe class Libc
         public short Events;
         public short Revents;
     }
+
+    /// <summary>By the thread's real ids.</summary>
+    [DllImport("libc", SetLastError = true)]
+    public static extern int access(byte* path, int mode);
 
     [DllImport("libc", SetLastError = true)]
     public static extern int poll(PollFd* fds, ulong count, int timeout);

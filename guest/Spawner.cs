@@ -6,8 +6,11 @@ namespace Corral.Guest;
 /// <summary>What is to be started, and with which descriptors.</summary>
 internal sealed record Spawn
 {
-    /// <summary>A program's path, and what it is given.</summary>
+    /// <summary>A program's path, or a name that is looked for on its own PATH, and what it is given.</summary>
     public required IReadOnlyList<string> Command { get; init; }
+
+    /// <summary>What is started in its place when it is not there, or is no program that can be run.</summary>
+    public IReadOnlyList<string>? Otherwise { get; init; }
 
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
@@ -36,6 +39,12 @@ internal static unsafe class Spawner
 
     private static int Launch(Spawn spawn, int ids)
     {
+        var pid = ProgramPath.Find(spawn) is { } program ? Launch(program, spawn, ids) : -Libc.Enoent;
+        return pid is -Libc.Enoent or -Libc.Eacces or -Libc.Enoexec && spawn.Otherwise is { } shell ? Launch(shell[0], spawn with { Command = shell }, ids) : pid;
+    }
+
+    private static int Launch(string path, Spawn spawn, int ids)
+    {
         byte* actions = stackalloc byte[OpaqueSize];
         byte* attributes = stackalloc byte[OpaqueSize];
         byte* signals = stackalloc byte[OpaqueSize];
@@ -53,7 +62,7 @@ internal static unsafe class Spawner
             // Ours close by themselves; whatever else this process was given does, too.
             Libc.posix_spawn_file_actions_addclosefrom_np(actions, 3);
             Libc.posix_spawn_file_actions_addchdir_np(actions, Text(spawn.Directory, owned));
-            var program = Text(spawn.Command[0], owned);
+            var program = Text(path, owned);
             var (arguments, environment) = ((nint)Vector(spawn.Command, owned), (nint)Vector([.. spawn.Environment.Select(e => $"{e.Key}={e.Value}")], owned));
             var (wired, set) = ((nint)actions, (nint)attributes);
             return OomScore.Raised(() =>

@@ -32,6 +32,71 @@ public sealed class ExecTests(SharedGuest shared)
         Assert.Equal(127, (await box.RunAsync(new GuestRequest { Op = "exec", Command = ["no-such-program"], Root = true })).Exit.Code);
     }
 
+    [Theory]
+    [InlineData("a=b", "found", 0)]
+    [InlineData("bare", "bare", 0)]
+    [InlineData("plain", "", 126)]
+    [InlineData("/tmp/own/plain", "", 126)]
+    [InlineData("closed", "", 126)]
+    [InlineData("c=d", "", 127)]
+    [InlineData("-x", "", 127)]
+    public async Task A_program_is_looked_for_on_its_own_path(string program, string output, int code)
+    {
+        var box = await shared.GetAsync();
+        await box.ShAsync("mkdir -p /tmp/own && cd /tmp/own && printf '#!/bin/sh\necho found' > a=b && echo 'echo bare' > bare && echo > plain && chmod 755 a=b bare && chmod 644 plain");
+        await box.ShAsync("cp /bin/true /tmp/own/closed && chmod 700 /tmp/own/closed", root: true);
+        var ran = await box.RunAsync(new GuestRequest { Op = "exec", Command = [program], Environment = new Dictionary<string, string> { ["PATH"] = "/nowhere:/tmp/own" } });
+        Assert.Equal((output, code), (ran.Out.Trim(), ran.Exit.Code));
+    }
+
+    // Each line twice: as it stands, and as bash has to take it.
+    [Theory]
+    [InlineData("true")]
+    [InlineData("false")]
+    [InlineData("true --help")]
+    [InlineData("ls -la /etc/hosts")]
+    [InlineData("  printenv   LANG ")]
+    [InlineData("printenv PWD SHLVL HOME")]
+    [InlineData("env A=b printenv A")]
+    [InlineData("A=b printenv A")]
+    [InlineData("echo a  b")]
+    [InlineData("cat no-such-file")]
+    [InlineData("no-such-program x")]
+    [InlineData("/etc/hosts")]
+    [InlineData("/no/such")]
+    [InlineData("ls~")]
+    [InlineData(".")]
+    [InlineData(". /etc/profile")]
+    [InlineData("exit 3")]
+    [InlineData("kill -l 9")]
+    [InlineData("")]
+    [InlineData("   ")]
+    [InlineData("-x")]
+    [InlineData("sort -u %x")]
+    public async Task A_plain_line_does_what_bash_does_with_it(string line)
+    {
+        var box = await shared.GetAsync();
+        foreach (var (directory, root) in new[] { ("", false), ("/tmp/../etc", true) })
+        {
+            var request = Running.Shell(line) with { Path = directory, Root = root };
+            var plain = await box.RunAsync(request);
+            var byBash = await box.RunAsync(request with { Command = [line + "\n"] });
+            Assert.Equal((byBash.Out, byBash.Err, byBash.Exit.Code), (plain.Out, plain.Err, plain.Exit.Code));
+        }
+    }
+
+    [Theory]
+    [InlineData("BASH_ENV", "/tmp/bash-env")]
+    [InlineData("SHELLOPTS", "xtrace")]
+    [InlineData("BASH_FUNC_ls%%", "() { echo mine; }")]
+    public async Task What_the_environment_tells_bash_is_obeyed(string name, string value)
+    {
+        var box = await shared.GetAsync();
+        await box.ShAsync("echo 'echo mine' > /tmp/bash-env");
+        var ran = await box.RunAsync(Running.Shell("ls /workspace") with { Environment = new Dictionary<string, string> { [name] = value } });
+        Assert.Contains(name == "SHELLOPTS" ? "+ ls /workspace" : "mine", ran.Out + ran.Err, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Of_root_nothing_is_left_in_the_users_commands()
     {
