@@ -126,7 +126,7 @@ public sealed class LifeTests(SharedNode shared)
         // So little that nobody inside can stay.
         node.Get<Host.Cgroups.ICgroups>().SetLimits(box.Name, new Host.Cgroups.CgroupLimits(1, 64 << 20, 64));
         await node.ShAsync(box, "head -c 300000000 /dev/zero | tail -n 1 > /dev/null 2>&1; true");
-        Assert.True(node.Get<Host.Cgroups.ICgroups>().Usage(box.Name).OutOfMemoryKills > 0, "nothing was killed for memory");
+        Assert.True(node.Get<Host.Cgroups.ICgroups>().OutOfMemoryKills(box.Name) > 0, "nothing was killed for memory");
         _ = Libc.kill(box.Record.Pid, Libc.SigKill);
         var end = await UntilAsync(node, view => view.SandboxId == order.SandboxId && SandboxFeed.IsEnd(view));
         Assert.Equal("OUT_OF_MEMORY", end.Death!.Reason);

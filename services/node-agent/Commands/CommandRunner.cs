@@ -48,7 +48,7 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
     {
         using var phase = telemetry.Begin("exec");
         using var counted = table.BeginCommand(box);
-        var killsBefore = cgroups.Usage(box.Name).OutOfMemoryKills;
+        var killsBefore = cgroups.OutOfMemoryKills(box.Name);
         await using var stream = await box.Guest.ExecAsync(spec.Request, over.Token);
         await started(stream);
         // Beside the reading: a command may write before it has read all, and both sides would wait.
@@ -58,7 +58,7 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
             while (true)
             {
                 var (kind, payload) = await stream.ReadAsync(over.Token);
-                if (kind == Frame.Exit) return CommandExit.Of(GuestStream.ParseExit(payload), () => cgroups.Usage(box.Name).OutOfMemoryKills > killsBefore);
+                if (kind == Frame.Exit) return CommandExit.Of(GuestStream.ParseExit(payload), () => cgroups.OutOfMemoryKills(box.Name) > killsBefore);
                 if (kind is Frame.Stdout or Frame.Stderr) await output(kind, payload);
             }
         }

@@ -26,7 +26,7 @@ internal sealed partial class LastingCommands(SandboxTable table, ICgroups cgrou
         try
         {
             // Not by the caller's patience: a command that was asked for and is heard of by nobody would be the worst.
-            var kills = cgroups.Usage(box.Name).OutOfMemoryKills;
+            var kills = cgroups.OutOfMemoryKills(box.Name);
             (stream, position) = await BeginAsync(cancel => box.Guest.RunAsync(spec.Request with { Run = run, Tag = kills }, cancel));
         }
         catch
@@ -162,7 +162,7 @@ internal sealed partial class LastingCommands(SandboxTable table, ICgroups cgrou
     private CommandExit Describe(GuestExit exit, GuestPosition position, Box box) => CommandExit.Of(exit, () =>
     {
         if (_memoryRanOut.Count >= MaxVerdicts) _memoryRanOut.Clear();
-        return _memoryRanOut.GetOrAdd(position.Session, _ => cgroups.Usage(box.Name).OutOfMemoryKills > position.Tag);
+        return _memoryRanOut.GetOrAdd(position.Session, _ => cgroups.OutOfMemoryKills(box.Name) > position.Tag);
     });
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What runs in sandbox {SandboxId} could not be asked for; it is not counted.")]

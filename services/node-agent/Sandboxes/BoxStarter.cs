@@ -148,7 +148,7 @@ internal sealed class BoxStarter(
     private Box Watched(Box box)
     {
         box.DeathWatch = deaths.Watch(box.Record.Pid, () => box.TellDied(
-            cgroups.Usage(box.Name).OutOfMemoryKills > 0 ? BoxDeath.OutOfMemory : BoxDeath.Exited));
+            cgroups.OutOfMemoryKills(box.Name) > 0 ? BoxDeath.OutOfMemory : BoxDeath.Exited));
         return box;
     }
 }

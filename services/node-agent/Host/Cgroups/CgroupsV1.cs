@@ -72,8 +72,9 @@ internal sealed class CgroupsV1(IReadOnlyDictionary<string, string> controllers,
     public CgroupUsage Usage(string box) => new(
         TimeSpan.FromTicks(CgroupFiles.Number(In("cpuacct", box, "cpuacct.usage")) / 100),
         CgroupFiles.Number(In("memory", box, "memory.usage_in_bytes")),
-        (int)CgroupFiles.Number(In("pids", box, "pids.current")),
-        CgroupFiles.Keyed(In("memory", box, "memory.oom_control"), "oom_kill"));
+        (int)CgroupFiles.Number(In("pids", box, "pids.current")));
+
+    public long OutOfMemoryKills(string box) => CgroupFiles.Keyed(In("memory", box, "memory.oom_control"), "oom_kill");
 
     public IReadOnlyList<string> List() =>
     [

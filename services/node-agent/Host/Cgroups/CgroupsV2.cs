@@ -59,8 +59,9 @@ internal sealed class CgroupsV2 : ICgroups
     public CgroupUsage Usage(string box) => new(
         TimeSpan.FromMicroseconds(CgroupFiles.Keyed(In(box, "cpu.stat"), "usage_usec")),
         CgroupFiles.Number(In(box, "memory.current")),
-        (int)CgroupFiles.Number(In(box, "pids.current")),
-        CgroupFiles.Keyed(In(box, "memory.events"), "oom_kill"));
+        (int)CgroupFiles.Number(In(box, "pids.current")));
+
+    public long OutOfMemoryKills(string box) => CgroupFiles.Keyed(In(box, "memory.events"), "oom_kill");
 
     public IReadOnlyList<string> List() =>
         Directory.Exists(_root) ? [.. Directory.EnumerateDirectories(_root).Select(path => Path.GetFileName(path))] : [];

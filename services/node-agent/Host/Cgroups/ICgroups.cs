@@ -29,6 +29,9 @@ internal interface ICgroups
 
     CgroupUsage Usage(string box);
 
+    /// <summary>How often the kernel killed something in it for memory.</summary>
+    long OutOfMemoryKills(string box);
+
     /// <summary>The groups that exist, whoever made them.</summary>
     IReadOnlyList<string> List();
 
@@ -39,5 +42,5 @@ internal interface ICgroups
 /// <summary>What a box may use. A memory or process limit of null is none.</summary>
 internal readonly record struct CgroupLimits(double Cpus, long? MemoryBytes, int? Processes);
 
-/// <summary>What a box uses, and how often the kernel killed something in it for memory.</summary>
-internal readonly record struct CgroupUsage(TimeSpan Cpu, long MemoryBytes, int Processes, long OutOfMemoryKills);
+/// <summary>What a box uses.</summary>
+internal readonly record struct CgroupUsage(TimeSpan Cpu, long MemoryBytes, int Processes);
