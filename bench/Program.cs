@@ -1,5 +1,6 @@
 using System.Globalization;
 using Corral.Bench;
+using Corral.Bench.Api;
 using Corral.Bench.Egress;
 
 switch (args.FirstOrDefault())
@@ -13,8 +14,14 @@ switch (args.FirstOrDefault())
     case "egress-idle":
         await IdleConnections.HoldAsync(args[1], Count(2, 1));
         return 0;
+    case "api":
+        await ApiBench.RunAsync(Count(1, 5));
+        return 0;
+    case "api-bare":
+        await BareServer.ServeAsync(Count(1, 0), args[2]);
+        return 0;
     default:
-        Console.Error.WriteLine("Benchmarks: lifecycle [COUNT [KIND,...]], egress [SECONDS [PROXY,...]]");
+        Console.Error.WriteLine("Benchmarks: lifecycle [COUNT [KIND,...]], egress [SECONDS [PROXY,...]], api [SECONDS]");
         return 2;
 }
 

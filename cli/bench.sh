@@ -6,6 +6,7 @@ need_host
 need_build
 case ${1:-} in
     lifecycle) need dockerd docker.io; need docker docker.io ;;
+    api) need wrk wrk ;;
     egress)
         need wrk wrk
         need h2load nghttp2-client

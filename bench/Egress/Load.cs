@@ -20,13 +20,8 @@ internal static partial class Load
         var output = await InAsync(
             way, "wrk", "-t", connections > 1 ? "2" : "1", "-c", Text(connections), "-d", Text(seconds), "--latency", "--timeout", "10s",
             "-H", keep ? "Connection: keep-alive" : "Connection: close", address);
-        if (output.Contains("Non-2xx", StringComparison.Ordinal))
-        {
-            throw new InvalidOperationException($"{way.Name} refuses requests:\n{output}");
-        }
-
-        var total = double.Parse(Total().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
-        return (total, total / Seconds(Total().Match(output).Groups[2].Value), Microseconds(P50().Match(output)), Microseconds(P99().Match(output)));
+        var load = Wrk.Read(output);
+        return (load.Total, load.Rate, load.P50, load.P99);
     });
 
     /// <summary>HTTP/2; null when it is not spoken there.</summary>
@@ -73,25 +68,6 @@ internal static partial class Load
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private static double Microseconds(Match match) => Seconds(match.Groups[1].Value) * 1e6;
-
-    // "312.00us", "1.26ms", "5.10s", "1.00m"
-    private static double Seconds(string text)
-    {
-        var unit = text.AsSpan().TrimStart("0123456789.");
-        var number = double.Parse(text.AsSpan(0, text.Length - unit.Length), CultureInfo.InvariantCulture);
-        return unit switch { "us" => number / 1e6, "ms" => number / 1e3, "s" => number, "m" => number * 60, _ => double.NaN };
-    }
-
-    [GeneratedRegex(@"(\d+) requests in ([\d.]+\w+)")]
-    private static partial Regex Total();
-
-    [GeneratedRegex(@"50%\s+([\d.]+\w+)")]
-    private static partial Regex P50();
-
-    [GeneratedRegex(@"99%\s+([\d.]+\w+)")]
-    private static partial Regex P99();
 
     [GeneratedRegex(@"(\d+) succeeded, (\d+) failed")]
     private static partial Regex H2Done();

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 
-namespace Corral.Bench.Egress;
+namespace Corral.Bench;
 
 /// <summary>A process of the bench, with what it and its children cost.</summary>
 internal sealed class RunningProcess : IAsyncDisposable
