@@ -11,7 +11,7 @@ public sealed class PlanTests(SharedInstance shared)
     [Fact]
     public async Task AnOrganisationOnTheFreePlan_HasOneSandboxAtATime_AndTheNextWaitsIfItAsksTo()
     {
-        using var ours = await OrganizationAsync("free");
+        using var ours = await shared.OrganizationAsync("free");
         var first = await ours.ReadyAsync(new() { ["runtime"] = "base" });
 
         var refused = await ours.PostTextAsync("/v1/sandboxes", "{\"runtime\":\"base\"}");
@@ -36,7 +36,7 @@ public sealed class PlanTests(SharedInstance shared)
     [Fact]
     public async Task AKey_IsMadeNarrowed_Rotated_AndRevoked()
     {
-        using var ours = await OrganizationAsync("builder");
+        using var ours = await shared.OrganizationAsync("builder");
         var made = await ours.PostTextAsync("/v1/api-keys", "{\"name\":\"reader\",\"scopes\":[\"sandbox_sessions:read\"],\"expiresInMs\":3600000}");
         Assert.Equal(HttpStatusCode.Created, made.Status);
         Assert.Matches("^br_live_[A-Za-z0-9]{32}$", (string)made.Body!["key"]!);
@@ -59,7 +59,7 @@ public sealed class PlanTests(SharedInstance shared)
     [Fact]
     public async Task OnlyTheOperator_MakesOrganisations_AndSetsTheirPlans()
     {
-        using var ours = await OrganizationAsync("free");
+        using var ours = await shared.OrganizationAsync("free");
         var refused = await ours.PostTextAsync("/v1/admin/organizations", "{\"name\":\"mine\"}");
         Assert.Equal((HttpStatusCode.Forbidden, "Insufficient permissions"), (refused.Status, refused.Error));
         Assert.Equal(HttpStatusCode.Forbidden, (await ours.GetAsync("/v1/admin/organizations")).Status);
@@ -80,7 +80,7 @@ public sealed class PlanTests(SharedInstance shared)
     [Fact]
     public async Task WhatRan_IsInTheUsage_AndWhoEndedItInTheLedger()
     {
-        using var ours = await OrganizationAsync("pro");
+        using var ours = await shared.OrganizationAsync("pro");
         var id = await ours.ReadyAsync(new() { ["runtime"] = "base" });
         Assert.Equal(1, (int)(await ours.GetAsync("/v1/usage")).Body!["concurrentSandboxes"]!["used"]!);
         await ours.EndAsync(id);
@@ -101,7 +101,7 @@ public sealed class PlanTests(SharedInstance shared)
     [Fact]
     public async Task AnIdempotencyKey_MakesOneSandbox_AndRunsACommandOnce()
     {
-        using var ours = await OrganizationAsync("pro");
+        using var ours = await shared.OrganizationAsync("pro");
         var first = await SendAsync(ours, "/v1/sandboxes", "{\"runtime\":\"base\"}", "create-1");
         var again = await SendAsync(ours, "/v1/sandboxes", "{\"runtime\":\"base\"}", "create-1");
         var other = await SendAsync(ours, "/v1/sandboxes", "{\"runtime\":\"python\"}", "create-1");
@@ -121,7 +121,7 @@ public sealed class PlanTests(SharedInstance shared)
     [Fact]
     public async Task AStreamThatIsAskedForAgain_HasTheSameEvents()
     {
-        using var ours = await OrganizationAsync("pro");
+        using var ours = await shared.OrganizationAsync("pro");
         var id = await ours.ReadyAsync(new() { ["runtime"] = "base" });
         var body = new JsonObject { ["id"] = id, ["command"] = "date +%N" }.ToJsonString();
 
@@ -136,7 +136,7 @@ public sealed class PlanTests(SharedInstance shared)
     [Fact]
     public async Task AnothersSandboxAndKey_AreNotFound()
     {
-        using var ours = await OrganizationAsync("free");
+        using var ours = await shared.OrganizationAsync("free");
         var id = await shared.SandboxAsync("runc");
         var keys = (await shared.Boxes.GetAsync("/v1/api-keys")).Body!["items"]!.AsArray();
 
@@ -144,14 +144,6 @@ public sealed class PlanTests(SharedInstance shared)
         Assert.Equal(HttpStatusCode.NotFound, (await ours.DeleteAsync($"/v1/sandboxes?id={id}")).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await ours.PostAsync("/v1/sandboxes/exec", new() { ["id"] = id, ["command"] = "true" })).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await ours.GetAsync($"/v1/api-keys?id={(string)keys[0]!["id"]!}")).Status);
-    }
-
-    private async Task<BoxesClient> OrganizationAsync(string plan)
-    {
-        var made = await shared.Boxes.PostAsync("/v1/admin/organizations", new() { ["name"] = "of a test", ["plan"] = plan });
-        return made.Status == HttpStatusCode.Created
-            ? new BoxesClient(shared.Instance.Endpoint, (string)made.Body!["apiKey"]!)
-            : throw new InvalidOperationException($"an organisation was answered {(int)made.Status}: {made.Text}");
     }
 
     private static Task<Answer> SendAsync(BoxesClient client, string path, string body, string idempotencyKey)

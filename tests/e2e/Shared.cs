@@ -31,5 +31,14 @@ public sealed class SharedInstance : IAsyncLifetime
         return id;
     }
 
+    /// <summary>Another organisation, through its first key.</summary>
+    public async Task<Corral.Tests.Instance.BoxesClient> OrganizationAsync(string plan)
+    {
+        var made = await Boxes.PostAsync("/v1/admin/organizations", new() { ["name"] = "of a test", ["plan"] = plan });
+        return made.Status == System.Net.HttpStatusCode.Created
+            ? new Corral.Tests.Instance.BoxesClient(Instance.Endpoint, (string)made.Body!["apiKey"]!)
+            : throw new InvalidOperationException($"an organisation was answered {(int)made.Status}: {made.Text}");
+    }
+
     public async ValueTask DisposeAsync() => await Instance.DisposeAsync();
 }
