@@ -46,14 +46,14 @@ def connect(host, port):
     return connection
 
 
-def read_all(connection, quiet=1.5):
-    """All that comes until the end, or until nothing more has come for a while."""
+def read_all(connection, quiet=1.5, begun=lambda data: True):
+    """All that comes until the end, or, once an answer has begun, until nothing more has come for a while."""
     connection.settimeout(PATIENCE)
     data = b""
     try:
         while chunk := connection.recv(65536):
             data += chunk
-            connection.settimeout(quiet)
+            connection.settimeout(quiet if begun(data) else PATIENCE)
     except TimeoutError:
         pass
     return data
@@ -180,14 +180,20 @@ def fields(authority, path="/", scheme="https", method="GET"):
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"")
 
 
+def frames_in(data):
+    """Kind, stream and payload of each whole frame."""
+    while len(data) >= 9 and len(data) >= 9 + (size := struct.unpack(">I", b"\0" + data[:3])[0]):
+        yield data[3], struct.unpack(">I", data[5:9])[0] & 0x7fffffff, data[9:9 + size]
+        data = data[9 + size:]
+
+
 def http2(connection, *requests):
     """The end of each stream, in their order: the first bytes of its header block and of its data."""
     connection.sendall(PREFACE + b"".join(requests))
-    data = read_all(connection)
+    # Settings and pings are no answer.
+    data = read_all(connection, begun=lambda data: any(kind in (0, 1, 3, 7) for kind, _, _ in frames_in(data)))
     ends, body = {}, {}
-    while len(data) >= 9:
-        size, kind, stream = struct.unpack(">I", b"\0" + data[:3])[0], data[3], struct.unpack(">I", data[5:9])[0] & 0x7fffffff
-        payload, data = data[9:9 + size], data[9 + size:]
+    for kind, stream, payload in frames_in(data):
         if kind == 0:
             body[stream] = body.get(stream, b"") + payload
         elif kind == 1:
