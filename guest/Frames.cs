@@ -8,12 +8,21 @@ namespace Corral.Guest;
 /// <summary>Writes and reads frames on a descriptor, and waits meanwhile.</summary>
 internal static class Frames
 {
+    private const int Small = 1024;
+
     public static bool Write(int fd, byte kind, ReadOnlySpan<byte> payload)
     {
-        Span<byte> header = stackalloc byte[Frame.HeaderLength];
-        header[0] = kind;
-        BinaryPrimitives.WriteInt32LittleEndian(header[1..], payload.Length);
-        return Libc.WriteAll(fd, header) && Libc.WriteAll(fd, payload);
+        // In one piece where that is cheap: each piece wakes the other side.
+        Span<byte> start = stackalloc byte[Frame.HeaderLength + (payload.Length <= Small ? payload.Length : 0)];
+        start[0] = kind;
+        BinaryPrimitives.WriteInt32LittleEndian(start[1..], payload.Length);
+        if (start.Length == Frame.HeaderLength)
+        {
+            return Libc.WriteAll(fd, start) && Libc.WriteAll(fd, payload);
+        }
+
+        payload.CopyTo(start[Frame.HeaderLength..]);
+        return Libc.WriteAll(fd, start);
     }
 
     public static bool Write<T>(int fd, byte kind, T value, JsonTypeInfo<T> type) => Write(fd, kind, JsonSerializer.SerializeToUtf8Bytes(value, type));

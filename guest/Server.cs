@@ -7,15 +7,19 @@ using Corral.GuestLink;
 
 namespace Corral.Guest;
 
-/// <summary>Takes connections; a thread for each. Whoever does not prove the token and ask within five seconds is dropped unheard.</summary>
+/// <summary>Takes connections; a thread for each, a few of which wait for the next. Whoever does not prove the token and ask within five seconds is dropped unheard.</summary>
 internal static class Server
 {
     private const int MaxConnections = 256;
+    private const int MostWaiting = 4;
     private const int StackSize = 512 * 1024;
     private const long Patience = 5_000;
+    private const int Farewell = 1_000;
 
-    private static readonly SemaphoreSlim Places = new(MaxConnections);
     private static byte[] _tokenSha256 = [];
+    private static IPAddress? _only;
+    private static int _threads;
+    private static int _waiting;
 
     public static void Run(GuestSettings settings)
     {
@@ -23,49 +27,85 @@ internal static class Server
         _ = Libc.prctl(Libc.PrSetDumpable, 0, 0, 0, 0);
         _ = Libc.prctl(Libc.PrSetChildSubreaper, 1, 0, 0, 0);
         _tokenSha256 = Convert.FromHexString(settings.TokenSha256);
-        var only = settings.Peer is null ? null : IPAddress.Parse(settings.Peer);
+        _only = settings.Peer is null ? null : IPAddress.Parse(settings.Peer);
         Reaper.Start();
         UserThread.Start();
         using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         listener.Bind(IPEndPoint.Parse(settings.Listen));
         listener.Listen(128);
+        while (!TryStartAnother(listener))
+        {
+            Thread.Sleep(1);
+        }
+
+        Thread.Sleep(Timeout.Infinite);
+    }
+
+    // False when there are enough, or the sandbox is full of processes.
+    private static bool TryStartAnother(Socket listener)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref _threads) <= MaxConnections + 1)
+            {
+                Interlocked.Increment(ref _waiting);
+                new Thread(() => TakeAll(listener), StackSize) { IsBackground = true }.Start();
+                return true;
+            }
+        }
+        catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+
+        Interlocked.Decrement(ref _threads);
+        return false;
+    }
+
+    private static void TakeAll(Socket listener)
+    {
         while (true)
         {
-            Socket peer;
-            try
+            var peer = Accept(listener);
+            // The sandbox's own processes can connect too: they must not be able to take the places.
+            if (_only is not null && !_only.Equals((peer.RemoteEndPoint as IPEndPoint)?.Address))
             {
-                peer = listener.Accept();
-            }
-            catch (SocketException)
-            {
-                // It left before it was taken.
+                peer.Dispose();
                 continue;
             }
 
-            // The sandbox's own processes can connect too: they must not be able to take the places.
-            if ((only is null || only.Equals((peer.RemoteEndPoint as IPEndPoint)?.Address)) && Places.Wait(0))
+            // Somebody always waits for the next one. Where nobody can, this caller is not heard, and the next may be.
+            if (Interlocked.Decrement(ref _waiting) > 0 || TryStartAnother(listener))
             {
-                Begin(peer);
+                Serve(peer);
             }
             else
             {
                 peer.Dispose();
             }
+
+            if (Interlocked.Increment(ref _waiting) > MostWaiting)
+            {
+                Interlocked.Decrement(ref _waiting);
+                Interlocked.Decrement(ref _threads);
+                return;
+            }
         }
     }
 
-    private static void Begin(Socket peer)
+    private static Socket Accept(Socket listener)
     {
-        try
+        while (true)
         {
-            new Thread(() => Serve(peer), StackSize) { IsBackground = true }.Start();
-        }
-        catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
-        {
-            // The sandbox is full of processes: this caller is not heard, and the next may be.
-            peer.Dispose();
-            Places.Release();
+            try
+            {
+                return listener.Accept();
+            }
+            catch (SocketException)
+            {
+                // It left before it was taken.
+            }
         }
     }
 
@@ -81,6 +121,7 @@ internal static class Server
                 {
                     peer.ReceiveTimeout = 0;
                     Operations.Run(request, (int)peer.Handle);
+                    AwaitFarewell((int)peer.Handle);
                 }
             }
         }
@@ -88,10 +129,13 @@ internal static class Server
         {
             // Whatever breaks here is this connection's: PID 1 lives on. A peer that breaks the rules, or is gone, hears nothing.
         }
-        finally
-        {
-            Places.Release();
-        }
+    }
+
+    // Who closes first keeps the connection's remains for a minute. The node leaves none; and it has read all when it closes.
+    private static unsafe void AwaitFarewell(int socket)
+    {
+        var fd = new Libc.PollFd { Fd = socket, Events = Libc.PollRdhup };
+        _ = Libc.poll(&fd, 1, Farewell);
     }
 
     private static bool Prove(Socket peer, long deadline)

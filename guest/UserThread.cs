@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Corral.Guest;
 
 /// <summary>
@@ -17,16 +15,21 @@ internal static unsafe class UserThread
     private const nint SetResGid = 119;
     private const nint SetGroups = 116;
 
-    private static readonly BlockingCollection<Order> Orders = [];
+    // Neither side turns on the spot while it waits: the processor is wanted by what was started.
+    private static readonly AutoResetEvent Wanted = new(false);
+    private static readonly AutoResetEvent Spawned = new(false);
+    private static Func<int>? _spawn;
+    private static int _pid;
 
     public static void Start() => new Thread(Run, 256 * 1024) { IsBackground = true }.Start();
 
-    /// <summary>Runs this there; its answer, or an error number negated.</summary>
+    /// <summary>Runs this there; its answer, or an error number negated. One at a time: whoever spawns has the reaper's lock.</summary>
     public static int Spawn(Func<int> spawn)
     {
-        var order = new Order(spawn, new TaskCompletionSource<int>());
-        Orders.Add(order);
-        return order.Pid.Task.GetAwaiter().GetResult();
+        _spawn = spawn;
+        Wanted.Set();
+        Spawned.WaitOne();
+        return _pid;
     }
 
     private static void Run()
@@ -36,16 +39,23 @@ internal static unsafe class UserThread
             Environment.FailFast("The sandbox's user cannot be made.");
         }
 
-        foreach (var order in Orders.GetConsumingEnumerable())
+        while (true)
         {
-            try
-            {
-                order.Pid.SetResult(SpawnAsUser(order.Spawn));
-            }
-            catch (Exception problem)
-            {
-                order.Pid.SetException(problem);
-            }
+            Wanted.WaitOne();
+            _pid = TrySpawn(_spawn!);
+            Spawned.Set();
+        }
+    }
+
+    private static int TrySpawn(Func<int> spawn)
+    {
+        try
+        {
+            return SpawnAsUser(spawn);
+        }
+        catch (OutOfMemoryException)
+        {
+            return -Libc.Enomem;
         }
     }
 
@@ -64,6 +74,4 @@ internal static unsafe class UserThread
             }
         }
     }
-
-    private sealed record Order(Func<int> Spawn, TaskCompletionSource<int> Pid);
 }

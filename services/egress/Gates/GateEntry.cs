@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Corral.Egress.Host;
+using Corral.Hosting;
 using Microsoft.Win32.SafeHandles;
 
 namespace Corral.Egress.Gates;
@@ -18,7 +18,7 @@ namespace Corral.Egress.Gates;
 internal sealed class GateEntry : IDisposable
 {
     private const int SocketCount = 3;
-    private readonly BlockingCollection<(SafeFileHandle Gate, TaskCompletionSource<GateSockets> Done)> _wanted = new(1024);
+    private readonly HandOff<(SafeFileHandle Gate, TaskCompletionSource<GateSockets> Done)> _wanted = new();
     private readonly unsafe delegate* unmanaged<int, int, int> _setns;
     private readonly unsafe delegate* unmanaged<int, int, int, int> _socket;
     private readonly Thread _thread;
@@ -43,9 +43,8 @@ internal sealed class GateEntry : IDisposable
 
     public void Dispose()
     {
-        _wanted.CompleteAdding();
+        _wanted.End();
         _thread.Join();
-        _wanted.Dispose();
     }
 
     private static SafeFileHandle Open(string path)
@@ -61,7 +60,7 @@ internal sealed class GateEntry : IDisposable
         using var home = Open("/proc/thread-self/ns/net");
         var homeInode = Libc.InodeOf(home);
         Span<int> made = stackalloc int[SocketCount];
-        foreach (var (gate, done) in _wanted.GetConsumingEnumerable())
+        foreach (var (gate, done) in _wanted.TakeAll())
         {
             var inode = Libc.InodeOf(gate);
             made.Fill(-1);

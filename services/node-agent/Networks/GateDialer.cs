@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using Corral.Hosting;
 using Corral.NodeAgent.Host;
 
 namespace Corral.NodeAgent.Networks;
@@ -11,7 +11,7 @@ namespace Corral.NodeAgent.Networks;
 /// </summary>
 internal sealed class GateDialer : IDisposable
 {
-    private readonly BlockingCollection<(Fd Gate, TaskCompletionSource<Socket> Done)> _wanted = new(1024);
+    private readonly HandOff<(Fd Gate, TaskCompletionSource<Socket> Done)> _wanted = new();
     private readonly Thread _thread;
 
     public GateDialer()
@@ -23,7 +23,7 @@ internal sealed class GateDialer : IDisposable
     public async Task<Socket> DialAsync(BoxNetwork network, int port, CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource<Socket>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _wanted.Add((network.Gate, done), cancellationToken);
+        _wanted.Add((network.Gate, done));
         var socket = await done.Task;
         try
         {
@@ -39,15 +39,14 @@ internal sealed class GateDialer : IDisposable
 
     public void Dispose()
     {
-        _wanted.CompleteAdding();
+        _wanted.End();
         _thread.Join();
-        _wanted.Dispose();
     }
 
     private void Loop()
     {
         using var home = Fd.Open("/proc/thread-self/ns/net", Libc.ORdOnly);
-        foreach (var (gate, done) in _wanted.GetConsumingEnumerable())
+        foreach (var (gate, done) in _wanted.TakeAll())
         {
             try
             {
@@ -63,7 +62,12 @@ internal sealed class GateDialer : IDisposable
                     BoxNetwork.Enter(home);
                 }
 
-                done.SetResult(new Socket(new SafeSocketHandle(Libc.Check(fd, "socket"), ownsHandle: true)) { NoDelay = true });
+                done.SetResult(new Socket(new SafeSocketHandle(Libc.Check(fd, "socket"), ownsHandle: true))
+                {
+                    NoDelay = true,
+                    // Closed by us, a connection leaves nothing behind on either side: there is one for each command.
+                    LingerState = new LingerOption(true, 0),
+                });
             }
             catch (Exception problem) when (problem is HostException or SocketException or ObjectDisposedException)
             {
