@@ -27,6 +27,7 @@ namespaces() { unshare --net --mount true; }
 users() { unshare --user true; }
 kernel() { [ "$(printf '%s\n' 5.12 "$(uname -r)" | sort -V | head -n 1)" = 5.12 ]; }
 space() { [ "$(df --output=avail -k "$(dirname "${CORRAL_HOME:-/var/lib/corral}")" | tail -n 1)" -gt $((5 * 1024 * 1024)) ]; }
+watches() { [ "$(cat /proc/sys/fs/inotify/max_user_instances)" -ge 1024 ]; }
 tables() { unshare --net nft list ruleset; }
 
 check needed  root                         'namespaces, mounts and cgroups cannot be made' root
@@ -44,6 +45,7 @@ check wanted  crun                         'isolation "runc" starts three times 
 check wanted  'user namespaces'            'isolation "runc" is not offered' users
 check wanted  'btrfs and loop devices'     'no disk quota, and slow snapshots: layers are plain directories' filesystem btrfs
 check wanted  mkfs.btrfs                   './corral up installs it; as above' has mkfs.btrfs
+check wanted  '1024 inotify instances'     'sandboxes share so many file watches; sysctl fs.inotify.max_user_instances=8192 gives more' watches
 check wanted  '5 GiB free'                 'templates and layers need room' space
 check build   'clang and ld.lld'           './corral up installs them; the guest is built with them' has ld.lld
 check build   mmdebstrap                   './corral up installs it; templates are built with it' has mmdebstrap
