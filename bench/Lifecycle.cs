@@ -61,7 +61,7 @@ internal static class Lifecycle
             await LivesAsync("", json, isolation, [], WarmUp, atOnce: 2, settle: false);
             await collector.ForgetAsync();
             await LivesAsync($"{kind} {isolation}, JSON", json, isolation, rows, count, atOnce: 1, settle: warm > 0);
-            phases.AddRange([$"{kind} {isolation}, through JSON:", "", .. await collector.TableAsync(), ""]);
+            phases.AddRange([$"{kind} {isolation}, through JSON:", "", .. await collector.TableAsync(), "", "One create of them:", "", .. collector.OneCreate(), ""]);
             await LivesAsync($"{kind} {isolation}, gRPC", native, isolation, rows, count, atOnce: 1, settle: warm > 0);
             await LivesAsync($"{kind} {isolation}, JSON, 8 at once", json, isolation, rows, count, atOnce: 8, settle: warm > 0);
         }
