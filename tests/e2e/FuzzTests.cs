@@ -36,11 +36,18 @@ public sealed class FuzzTests(SharedInstance shared)
             var operation = operations[number % operations.Count];
             var request = Make(random, operation, sandbox);
             var told = $"{number}: {request.Method} {request.RequestUri} {(request.Content is null ? "" : await request.Content.ReadAsStringAsync(CancellationToken.None))}";
-            var status = await AskAsync(operation.IsOperators ? shared.Boxes : ours, request);
-            answers.AddOrUpdate((operation.ToString(), status), 1, (_, count) => count + 1);
-            if ((int)status is >= 500 or < 200)
+            try
             {
-                faults.Enqueue($"{(int)status} to {told}");
+                var status = await AskAsync(operation.IsOperators ? shared.Boxes : ours, request);
+                answers.AddOrUpdate((operation.ToString(), status), 1, (_, count) => count + 1);
+                if ((int)status is >= 500 or < 200)
+                {
+                    faults.Enqueue($"{(int)status} to {told}");
+                }
+            }
+            catch (Exception problem) when (problem is HttpRequestException or OperationCanceledException)
+            {
+                faults.Enqueue($"{problem.Message} {problem.InnerException?.Message} to {told}");
             }
         });
 
