@@ -115,6 +115,12 @@ public sealed class PlanTests(SharedInstance shared)
         var ranAgain = await SendAsync(ours, "/v1/sandboxes/exec", append, "exec-1");
         Assert.Equal(("1\n", ran.Text), ((string)ran.Body!["stdout"]!, ranAgain.Text));
         Assert.Equal("2\n", (string)(await SendAsync(ours, "/v1/sandboxes/exec", append, "exec-2")).Body!["stdout"]!);
+
+        var delete = new JsonObject { ["path"] = "/workspace/lines" }.ToJsonString();
+        var deleted = await SendAsync(ours, $"/v1/sandbox/{id}/filesystem/delete", delete, "delete-1");
+        var deletedAgain = await SendAsync(ours, $"/v1/sandbox/{id}/filesystem/delete", delete, "delete-1");
+        Assert.Equal((HttpStatusCode.NoContent, HttpStatusCode.NoContent), (deleted.Status, deletedAgain.Status));
+        Assert.Equal("true", deletedAgain.Headers.GetValues("Idempotent-Replayed").Single());
         await ours.EndAsync(id);
     }
 

@@ -67,7 +67,8 @@ internal sealed class AnswerRecorder(HttpResponse response, Stream client, int m
 
     private async Task ToClientAsync(ReadOnlyMemory<byte> bytes)
     {
-        if (_clientIsGone)
+        // An answer of no bytes may be one that must have none.
+        if (_clientIsGone || bytes.IsEmpty)
         {
             return;
         }
