@@ -32,7 +32,7 @@ public sealed class CrashTests : SessionsTest
         Assert.Equal((1L, "a"), (ready.Generation, ready.NodeId));
         Assert.Equal(["created", "assigned", "ready"], await EventsAsync(created.Id));
         Assert.Equal(["a"], Fleet.WhereRuns(created.Id));
-        Assert.Equal((1L, "a", true), Fleet.Scheduler.Held[created.Id]);
+        await Eventually.Async("its room is confirmed", () => Fleet.Scheduler.Held[created.Id] == (1L, "a", true));
         Assert.Equal([created.Id], await LiveAsync());
         Assert.Equal("1", Fleet.Nodes[0].Environment["A"]);
     }
@@ -157,7 +157,7 @@ public sealed class CrashTests : SessionsTest
         var two = await TakeOverAsync();
         await two.UntilAsync("sbx-a", SandboxState.Ready);
 
-        Assert.Equal(["reserve", "start", "confirm"], Fleet.Calls.Made);
+        await Eventually.Async("its room is confirmed", () => Fleet.Calls.Made.SequenceEqual(["reserve", "start", "confirm"]));
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class CreateTests : SessionsTest
         Assert.Equal(("python", "standard", "a", "iad", true), (ready.Runtime, ready.Size, ready.NodeId, ready.Region, ready.Ephemeral));
         Assert.Equal(new Dictionary<string, string> { ["A"] = "1", ["B"] = "two" }, Fleet.Nodes[0].Environment);
         Assert.Equal(["created", "assigned", "ready"], await EventsAsync(created.Id));
-        Assert.True(Fleet.Scheduler.Held[created.Id].Confirmed);
+        await Eventually.Async("its room is confirmed", () => Fleet.Scheduler.Held[created.Id].Confirmed);
     }
 
     [Fact]

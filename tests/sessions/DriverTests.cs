@@ -23,7 +23,7 @@ public sealed class DriverTests : SessionsTest
 
         Assert.Equal(("b", 2L, 2), (ready.NodeId, ready.Generation, ready.Attempts));
         Assert.Equal(["b"], Fleet.WhereRuns(created.Id));
-        Assert.Equal((2L, "b", true), Fleet.Scheduler.Held[created.Id]);
+        await Eventually.Async("its room is confirmed", () => Fleet.Scheduler.Held[created.Id] == (2L, "b", true));
         Assert.Equal(["created", "assigned", "assigned", "ready"], await EventsAsync(created.Id));
     }
 
@@ -69,7 +69,7 @@ public sealed class DriverTests : SessionsTest
     }
 
     [Fact]
-    public async Task AStartWhoseReservationExpired_LeavesNothingOnItsNode()
+    public async Task AStartWhoseReservationExpired_StaysWhereItRuns()
     {
         Fleet.Calls.After = name =>
         {
@@ -84,10 +84,11 @@ public sealed class DriverTests : SessionsTest
         await One.WorkAsync();
 
         var created = await One.CreateAsync();
-        await DueAsync(created.Id, SandboxState.Queued);
-        await One.UntilAsync(created.Id, SandboxState.Ready);
+        var ready = await One.UntilAsync(created.Id, SandboxState.Ready);
+        await Eventually.Async("its room was asked for", () => Fleet.Calls.Made.Contains("confirm"));
 
-        Assert.Equal(["b"], Fleet.WhereRuns(created.Id));
+        Assert.Equal((1L, "a"), (ready.Generation, ready.NodeId));
+        Assert.Equal(["a"], Fleet.WhereRuns(created.Id));
     }
 
     [Fact]

@@ -57,7 +57,8 @@ internal sealed partial class BoxClaimer(
                 Generation = order.Generation,
                 OrganizationId = order.OrganizationId,
             });
-            await journal.WriteAsync(box.Record);
+            // Not awaited: the host's end, which alone that is for, is the box's own.
+            _ = journal.WriteAsync(box.Record);
             return box;
         }
         catch

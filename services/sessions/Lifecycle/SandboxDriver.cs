@@ -18,7 +18,7 @@ namespace Corral.Sessions.Lifecycle;
 
 /// <summary>Brings a sandbox to where its record says it should be. Each step writes first and acts after; each effect may be repeated.</summary>
 /// <remarks>
-/// QUEUED → room in the plan, where it waits for that → reserve → ASSIGNING (node and generation written) → start on the node → confirm → READY → policies → expiry → ENDING →
+/// QUEUED → room in the plan, where it waits for that → reserve → ASSIGNING (node and generation written) → start on the node → READY → confirm → policies → expiry → ENDING →
 /// end on the node → release → ENDED. A step that fails is due again; whoever is alive then goes on from the record.
 /// </remarks>
 internal sealed partial class SandboxDriver(
@@ -152,7 +152,6 @@ internal sealed partial class SandboxDriver(
     private async Task<Rest?> StartAsync(Versioned seen, CancellationToken cancellationToken)
     {
         var record = seen.Record;
-        await due.KeepAsync(record.Organization, record.Id, StartPatience + DueQueue.Lease);
         if (secrets.Open(record.Id, record.SealedEnv) is not { } env)
         {
             return await BreakAsync(seen, "The sandbox's environment cannot be read: the instance's secrets key is another one.", "start_failed");
@@ -162,8 +161,10 @@ internal sealed partial class SandboxDriver(
         {
             using var span = SessionsTelemetry.Source.StartActivity("start");
             var request = Requests.Start(record, env, await policies.ResolveAsync(record));
-            await Node(record).StartSandboxAsync(request, Options(StartPatience, cancellationToken));
-            await scheduler.ConfirmAsync(new ConfirmRequest { SandboxId = record.Id, Generation = record.Generation }, Options(CallPatience, cancellationToken));
+            // Beside it, the lease is made long enough: it is short only for a start that takes long.
+            await Task.WhenAll(
+                due.KeepAsync(record.Organization, record.Id, StartPatience + DueQueue.Lease),
+                Node(record).StartSandboxAsync(request, Options(StartPatience, cancellationToken)).ResponseAsync);
         }
         catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -221,9 +222,30 @@ internal sealed partial class SandboxDriver(
         }
 
         var rest = hours < left ? hours : left;
+        if (!await ConfirmAsync(seen.Record, cancellationToken))
+        {
+            return new Rest(seen.Version, rest < Again ? rest : Again);
+        }
+
         return seen.Record.Policy is { } policy && policy.InForce < policy.Version
             ? await PutInForceAsync(seen, rest, cancellationToken)
             : new Rest(seen.Version, rest);
+    }
+
+    // Said again whenever the sandbox is looked at: whoever started it may have died before it came to this.
+    private async Task<bool> ConfirmAsync(SandboxRecord record, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await scheduler.ConfirmAsync(new ConfirmRequest { SandboxId = record.Id, Generation = record.Generation }, Options(CallPatience, cancellationToken));
+            return true;
+        }
+        catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Room that was given back meanwhile is none that the node lacks: it counts what it runs itself.
+            LogNotConfirmed(record.Id, RpcErrors.Read(exception).Reason, exception.StatusCode);
+            return exception.StatusCode == StatusCode.FailedPrecondition;
+        }
     }
 
     private async Task<Rest?> AskEndAsync(Versioned seen, string reason)
@@ -390,6 +412,9 @@ internal sealed partial class SandboxDriver(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The room of sandbox {SandboxId} could not yet be given back: {Code}.")]
     private partial void LogReleaseFailed(string sandboxId, StatusCode code);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The room of sandbox {SandboxId} could not be confirmed: {Code} {Reason}.")]
+    private partial void LogNotConfirmed(string sandboxId, string reason, StatusCode code);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Driving sandbox {SandboxId} failed.")]
     private partial void LogFault(Exception exception, string sandboxId);
