@@ -85,7 +85,7 @@ public sealed class DriverTests : SessionsTest
 
         var created = await One.CreateAsync();
         var ready = await One.UntilAsync(created.Id, SandboxState.Ready);
-        await Eventually.Async("its room was asked for", () => Fleet.Calls.Made.Contains("confirm"));
+        await UntilDueAsync(created.Id, ready.ExpiresAt!.Value);
 
         Assert.Equal((1L, "a"), (ready.Generation, ready.NodeId));
         Assert.Equal(["a"], Fleet.WhereRuns(created.Id));
