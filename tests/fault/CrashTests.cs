@@ -1,21 +1,10 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Corral.Fault.Tests.Lab;
 using Corral.Tests.Instance;
 using Xunit;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
-
 namespace Corral.Fault.Tests;
-
-/// <summary>One instance, whose parts are killed and brought back.</summary>
-public sealed class FaultyInstance : IAsyncLifetime
-{
-    public Instance Instance { get; private set; } = null!;
-
-    public async ValueTask InitializeAsync() => Instance = await Instance.StartAsync("fault");
-
-    public async ValueTask DisposeAsync() => await Instance.DisposeAsync();
-}
 
 /// <summary>What is promised when a process dies, or Redis does.</summary>
 public sealed class CrashTests(FaultyInstance faulty) : IClassFixture<FaultyInstance>

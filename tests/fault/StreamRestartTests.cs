@@ -1,4 +1,5 @@
 using System.Net;
+using Corral.Fault.Tests.Lab;
 using Corral.Tests.Instance;
 using Xunit;
 

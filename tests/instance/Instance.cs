@@ -20,6 +20,9 @@ public sealed class Instance : IAsyncDisposable
         _environment = environment;
     }
 
+    /// <summary>The repository's root.</summary>
+    public static string Repository { get; } = FindRepository();
+
     /// <summary>Where the instance keeps its state.</summary>
     public string Home => _home;
 
@@ -34,6 +37,9 @@ public sealed class Instance : IAsyncDisposable
 
     /// <summary>The native endpoint.</summary>
     public GrpcChannel Channel { get; private set; } = null!;
+
+    /// <summary>A client of the native endpoint, with the first API key.</summary>
+    public NativeClient Native => new(Channel, Credentials);
 
     /// <summary>The metadata of a native call with the first API key.</summary>
     public Metadata Credentials => new() { { "authorization", "Bearer " + Key } };
@@ -75,7 +81,7 @@ public sealed class Instance : IAsyncDisposable
     /// <summary>Runs <c>./corral</c> for this instance; fails when it does.</summary>
     public async Task<string> CorralAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(Repository(), "corral"), arguments)
+        var start = new ProcessStartInfo(Path.Combine(Repository, "corral"), arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -158,7 +164,7 @@ public sealed class Instance : IAsyncDisposable
         }
     }
 
-    private static string Repository()
+    private static string FindRepository()
     {
         if (Environment.GetEnvironmentVariable("CORRAL_REPOSITORY") is { Length: > 0 } named)
         {

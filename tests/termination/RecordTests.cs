@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Net.Http;
 using Corral.Egress.Flows;
 using Corral.Egress.V1;
+using Corral.Tests.Support;
 
 namespace Corral.Termination.Tests;
 
@@ -55,6 +58,30 @@ public sealed class RecordTests
         using var answer = await client.GetAsync("https://api.test/");
         var record = await terminating.RecordAsync();
         Assert.Equal((allowed, reason, (int)answer.StatusCode), (record.Allowed, record.Reason, record.Status));
+    }
+
+    [Fact]
+    public async Task Requests_AreCounted_ByWhetherTheyPassed_AndByWhatWasInTheirWay()
+    {
+        await using var origin = await Origin.TlsAsync(Origin.EchoAsync, "api.test");
+        await using var terminating = await StartAsync(origin.Port);
+        var counted = new ConcurrentQueue<(bool Allowed, string Reason)>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter == terminating.Telemetry.Meter && instrument.Name == "corral.egress.requests") self.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) => counted.Enqueue(((bool)tags[0].Value!, (string)tags[1].Value!)));
+        listener.Start();
+        using var client = terminating.Client(terminating.Listen("api.test"));
+        using var passed = await client.GetAsync("https://api.test/");
+        await terminating.RecordAsync();
+        await using var foreign = await RawClient.TlsAsync(terminating, terminating.Listen("api.test"), "api.test");
+        await foreign.SendAsync("GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n");
+        await Eventually.Async("both are counted", () => counted.Count == 2);
+        Assert.Equal([(true, ""), (false, Refusals.HostMismatch)], counted);
     }
 
     private static async Task<Terminating> StartAsync(int port)

@@ -47,6 +47,8 @@ internal sealed class Terminating : IAsyncDisposable
     /// <summary>The way out, by the sandbox's proxy where it has one.</summary>
     public IUpstreamDialer Upstreams => _app.Services.GetRequiredService<IUpstreamDialer>();
 
+    public EgressTelemetry Telemetry => _app.Services.GetRequiredService<EgressTelemetry>();
+
     public ConcurrentDictionary<Flow, Task> Flows => _flows;
 
     /// <summary>Starts one under a policy that allows nothing yet.</summary>

@@ -11,7 +11,7 @@ namespace Corral.Egress.Termination;
 /// <summary>Serves one request of a sandbox, and puts it on record.</summary>
 /// <remarks>1 judge, 2 choose the connections to its server, 3 forward, 4 answer what could not be forwarded, 5 record.</remarks>
 internal sealed partial class RequestHandler(
-    UpstreamTable upstreams, IHttpForwarder forwarder, AuditLog audit, TimeProvider clock, EgressOptions options, ILogger<RequestHandler> log)
+    UpstreamTable upstreams, IHttpForwarder forwarder, AuditLog audit, EgressTelemetry telemetry, TimeProvider clock, EgressOptions options, ILogger<RequestHandler> log)
 {
     private const int LongestPath = 2048;
 
@@ -73,6 +73,7 @@ internal sealed partial class RequestHandler(
             // 5
             record.Status = context.Response.StatusCode;
             record.DurationMs = (long)clock.GetElapsedTime(started).TotalMilliseconds;
+            telemetry.Request(record.Allowed, record.Reason);
             audit.Record(flow.Sandbox, record);
         }
     }

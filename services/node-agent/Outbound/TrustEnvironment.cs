@@ -18,6 +18,7 @@ internal static class TrustEnvironment
         ["AWS_CA_BUNDLE"] = Bundle,
         ["GIT_SSL_CAINFO"] = Bundle,
         ["CARGO_HTTP_CAINFO"] = Bundle,
+        ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = Bundle,
         ["NODE_EXTRA_CA_CERTS"] = Certificate,
         ["DENO_CERT"] = Certificate,
     };

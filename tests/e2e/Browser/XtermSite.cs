@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Corral.Tests.Instance;
 
 namespace Corral.EndToEnd.Tests.Browser;
 
@@ -85,7 +86,7 @@ internal sealed class XtermSite : IDisposable
     // Kept beside the other tools that npm brings.
     private static string Package()
     {
-        var tools = Path.Combine(Environment.GetEnvironmentVariable("CORRAL_REPOSITORY") ?? Repository(), "artifacts", "tools", "xterm");
+        var tools = Path.Combine(Instance.Repository, "artifacts", "tools", "xterm");
         var package = Path.Combine(tools, "node_modules", "@xterm", "xterm");
         if (!File.Exists(package + "/lib/xterm.js"))
         {
@@ -95,12 +96,5 @@ internal sealed class XtermSite : IDisposable
         }
 
         return package;
-    }
-
-    private static string Repository()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "global.json"))) folder = folder.Parent ?? throw new InvalidOperationException("Set CORRAL_REPOSITORY to the repository's root.");
-        return folder.FullName;
     }
 }

@@ -37,8 +37,8 @@ internal sealed class RunningEgress : IAsyncDisposable
         builder.Services.AddSingleton<ITerminator>(terminator);
         builder.Services.Configure<EgressOptions>(options =>
         {
-            options.Resolvers = [Outside.Resolver.ToString()];
-            options.PermittedRanges = ["10.99.0.0/24", Outside.Host + "/32"];
+            options.Resolvers = [Internet.Resolver.ToString()];
+            options.PermittedRanges = ["10.99.0.0/24", Internet.Host + "/32"];
             options.ConnectionsPerSecond = 10_000;
             options.QuestionsPerSecond = 1000;
             options.ConnectTimeout = TimeSpan.FromSeconds(3);

@@ -1,16 +1,16 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Corral.Security.Tests.Lab;
+namespace Corral.Tests.Lab;
 
-/// <summary>The authority that the instance is told to trust, and the one certificate of all servers.</summary>
+/// <summary>The authority that the service is told to trust, and the one certificate of all servers.</summary>
 internal sealed class ServerCertificates : IDisposable
 {
     private static readonly TimeSpan Life = TimeSpan.FromDays(1);
 
     private readonly X509Certificate2 _authority;
 
-    public ServerCertificates()
+    public ServerCertificates(params string[] names)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=Servers of the tests", key, HashAlgorithmName.SHA256);
@@ -18,7 +18,7 @@ internal sealed class ServerCertificates : IDisposable
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
         var now = TimeProvider.System.GetUtcNow();
         _authority = request.CreateSelfSigned(now - (2 * Life), now + (2 * Life));
-        Server = Sign(now, "allowed.test", "other.test", "inject.test", "second.test", "permitted.test", "evil.test", "proxy.test", "*.wild.test");
+        Server = Sign(now, names);
     }
 
     public X509Certificate2 Server { get; }
@@ -31,7 +31,7 @@ internal sealed class ServerCertificates : IDisposable
         _authority.Dispose();
     }
 
-    private X509Certificate2 Sign(DateTimeOffset now, params string[] names)
+    private X509Certificate2 Sign(DateTimeOffset now, string[] names)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={names[0]}", key, HashAlgorithmName.SHA256);
