@@ -4,7 +4,7 @@ set -euo pipefail
 source cli/install.sh
 
 # From the cheapest to the most expensive: what is broken below breaks everything above.
-all=(contract scheduler sessions gateway guest egress termination cli node fault e2e security)
+all=(contract scheduler sessions gateway guest egress termination cli node clients fault e2e security)
 limit=900
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")
