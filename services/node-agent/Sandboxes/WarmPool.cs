@@ -17,10 +17,13 @@ internal sealed partial class WarmPool(
     NodeTelemetry telemetry, TimeProvider clock, ILogger<WarmPool> log) : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Courtesy = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan MostCourtesy = TimeSpan.FromSeconds(2);
     private readonly Lock _lock = new();
     private readonly Dictionary<WarmKind, List<Box>> _ready = [];
     private readonly SemaphoreSlim _changed = new(0);
     private ImmutableDictionary<WarmKind, int> _targets = ImmutableDictionary<WarmKind, int>.Empty;
+    private long _taken;
 
     /// <summary>How many of each kind to hold ready; replaces what was said before.</summary>
     public void SetTargets(IEnumerable<KeyValuePair<WarmKind, int>> targets)
@@ -49,6 +52,7 @@ internal sealed partial class WarmPool(
             }
         }
 
+        Volatile.Write(ref _taken, clock.GetTimestamp());
         _changed.Release();
         return taken;
     }
@@ -90,6 +94,7 @@ internal sealed partial class WarmPool(
         if (templates.Find(kind.Template) is not { } template || runtimes.Find(kind.Isolation) is not { } runtime) return;
         while (Count(kind) < target && _targets.GetValueOrDefault(kind) >= target)
         {
+            if (Count(kind) > 0) await StandBackAsync(cancellationToken);
             using var phase = telemetry.Begin("warm.fill");
             var box = await starter.StartAsync(new BoxOrder(template, runtime, BoxLimits.Default), cancellationToken);
             try
@@ -111,6 +116,14 @@ internal sealed partial class WarmPool(
                 boxes.Add(box);
             }
         }
+    }
+
+    // What was just taken is about to be worked in: filling now would take the processors from its tenant's first command.
+    private async Task StandBackAsync(CancellationToken cancellationToken)
+    {
+        var began = clock.GetTimestamp();
+        while (Courtesy - clock.GetElapsedTime(Volatile.Read(ref _taken)) is { Ticks: > 0 } left && clock.GetElapsedTime(began) < MostCourtesy)
+            await Task.Delay(left, clock, cancellationToken);
     }
 
     private int Count(WarmKind kind)
