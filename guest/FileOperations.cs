@@ -219,7 +219,8 @@ internal static unsafe class FileOperations
             error = FileStatus.TryOf(to, follow: false) is null ? Rename(from, to, 0) : Libc.Eexist;
         }
 
-        if (error == Libc.Exdev && !source.IsDirectory)
+        // A device may be read without end, and a pipe waits for its writer.
+        if (error == Libc.Exdev && source is { Type: "file" or "symlink" })
         {
             File.Move(from, to, overwrite);
             error = 0;

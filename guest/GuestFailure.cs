@@ -18,7 +18,7 @@ internal sealed class GuestFailure(string code, string message) : Exception(mess
         Libc.Enametoolong => new GuestFailure("invalid_path", "A name in the path is too long"),
         Libc.Eloop => new GuestFailure("invalid_path", "The path has too many symbolic links"),
         Libc.Einval => new GuestFailure("invalid_path", "The operation cannot be done on this path"),
-        Libc.Exdev => new GuestFailure("other", "A directory cannot be moved to another file system"),
+        Libc.Exdev => new GuestFailure("other", "Only files and links can be moved to another file system"),
         _ => new GuestFailure("other", "The operation failed"),
     };
 }

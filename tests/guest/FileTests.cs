@@ -212,6 +212,10 @@ public sealed class FileTests(SharedGuest shared)
         await box.Client.MoveAsync("moved/two", "/dev/shm/other-file-system", overwrite: false, None);
         await box.Client.MoveAsync("moved/tree", "moved/wood", overwrite: false, None);
         Assert.Equal("invalid_path", await Running.CodeAsync(() => box.Client.MoveAsync("moved/wood", "moved/wood/itself", overwrite: true, None)));
+        // Copied, a device would fill the disk, and a pipe would never end.
+        Assert.Equal("other", await Running.CodeAsync(() => box.Client.MoveAsync("/dev/zero", "moved/zero", overwrite: true, None)));
+        await box.ShAsync("mkfifo /dev/shm/pipe");
+        Assert.Equal("other", await Running.CodeAsync(() => box.Client.MoveAsync("/dev/shm/pipe", "moved/pipe", overwrite: true, None)));
         Assert.Equal("1\nbelow\n", (await box.ShAsync("cat /dev/shm/other-file-system; ls moved/wood")).Out);
         await box.Client.DeleteAsync("moved", recursive: true, None);
         Assert.Equal("gone\n", (await box.ShAsync("test -e moved || test ! -e /etc/passwd || echo gone")).Out);
