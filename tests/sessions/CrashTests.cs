@@ -120,7 +120,7 @@ public sealed class CrashTests : SessionsTest
         Assert.Equal((2L, "b"), (ready.Generation, ready.NodeId));
         Assert.Equal(["created", "assigned", "assigned", "ready"], await EventsAsync(created.Id));
         Assert.Equal(["b"], Fleet.WhereRuns(created.Id));
-        Assert.Equal((2L, "b", true), Fleet.Scheduler.Held[created.Id]);
+        await Eventually.Async("its room is confirmed", () => Fleet.Scheduler.Held[created.Id] == (2L, "b", true));
     }
 
     [Fact]
