@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -9,6 +10,7 @@ public sealed class GuestStream : IAsyncDisposable
 {
     private readonly Stream _stream;
     private readonly byte[] _header = new byte[Frame.HeaderLength];
+    private bool _isAnswered;
 
     private GuestStream(Stream stream) => _stream = stream;
 
@@ -37,7 +39,7 @@ public sealed class GuestStream : IAsyncDisposable
             await stream.WriteAsync(opening, cancellationToken);
             return new GuestStream(stream);
         }
-        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
+        catch (Exception exception) when (exception is IOException or SocketException)
         {
             if (stream is not null)
             {
@@ -63,6 +65,7 @@ public sealed class GuestStream : IAsyncDisposable
 
             var payload = new byte[length];
             await _stream.ReadExactlyAsync(payload, cancellationToken);
+            _isAnswered |= _header[0] is Frame.Exit or Frame.Error or Frame.Result;
             return _header[0] == Frame.Error ? throw ErrorOf(payload) : (_header[0], payload);
         }
         catch (IOException exception)
@@ -112,7 +115,28 @@ public sealed class GuestStream : IAsyncDisposable
     }
 
     /// <summary>Breaks the connection; a command that still runs is killed by it.</summary>
-    public ValueTask DisposeAsync() => _stream.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        if (_isAnswered && _stream is NetworkStream connection)
+        {
+            LeaveNothing(connection.Socket);
+        }
+
+        return _stream.DisposeAsync();
+    }
+
+    // Nothing is on its way any more, and reset it leaves nothing behind on either side: there is one for each command.
+    private static void LeaveNothing(Socket socket)
+    {
+        try
+        {
+            socket.LingerState = new LingerOption(true, 0);
+        }
+        catch (Exception exception) when (exception is ObjectDisposedException or SocketException)
+        {
+            // It is gone with its sandbox.
+        }
+    }
 
     /// <summary>Reads a result frame's payload.</summary>
     public static GuestResult? Parse(byte[] payload)

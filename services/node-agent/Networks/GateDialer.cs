@@ -62,12 +62,7 @@ internal sealed class GateDialer : IDisposable
                     BoxNetwork.Enter(home);
                 }
 
-                done.SetResult(new Socket(new SafeSocketHandle(Libc.Check(fd, "socket"), ownsHandle: true))
-                {
-                    NoDelay = true,
-                    // Closed by us, a connection leaves nothing behind on either side: there is one for each command.
-                    LingerState = new LingerOption(true, 0),
-                });
+                done.SetResult(new Socket(new SafeSocketHandle(Libc.Check(fd, "socket"), ownsHandle: true)) { NoDelay = true });
             }
             catch (Exception problem) when (problem is HostException or SocketException or ObjectDisposedException)
             {
