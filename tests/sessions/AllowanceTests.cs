@@ -294,6 +294,8 @@ public sealed class AllowanceTests : SessionsTest
         await One.UntilAsync(old.Id, SandboxState.Ended);
         var living = await One.CreateAsync(new CreateRequest { MaxDurationMs = 3_600_000 });
         await One.UntilAsync(living.Id, SandboxState.Ready);
+        // After that it is left alone until it is due.
+        await Eventually.Async("its room is confirmed", () => Fleet.Scheduler.Held[living.Id].Confirmed);
         Clock.Now += TimeSpan.FromDays(30) - TimeSpan.FromSeconds(1);
         Assert.Equal(1, (await One.Terminations.ReadAsync("org", "", 10))!.Value.Total);
 
