@@ -62,6 +62,18 @@ public sealed class PolicyTests : SessionsTest
     }
 
     [Fact]
+    public async Task AChangedPolicy_IsInForce_ThoughTheSchedulerIsAway()
+    {
+        Fleet.Calls.Before = name => name == "confirm" ? throw new RpcException(new Status(StatusCode.Unavailable, "Away.")) : Task.CompletedTask;
+        var ready = await ReadyAsync(new CreateRequest());
+
+        await One.Policies.ReplaceAsync("org", ready.Id, new NetworkPolicy { Mode = "deny-all" }, version: 1);
+
+        Assert.True(await One.Policies.WaitAsync("org", ready.Id, 2, TestContext.Current.CancellationToken));
+        Assert.Equal((PolicyMode.DenyAll, 2L), (Told(ready).Mode, Told(ready).Version));
+    }
+
+    [Fact]
     public async Task AMaskedValue_KeepsTheOneThatWasThere()
     {
         var ready = await ReadyAsync(Injecting("X-Key", Value));

@@ -18,7 +18,7 @@ namespace Corral.Sessions.Lifecycle;
 
 /// <summary>Brings a sandbox to where its record says it should be. Each step writes first and acts after; each effect may be repeated.</summary>
 /// <remarks>
-/// QUEUED → room in the plan, where it waits for that → reserve → ASSIGNING (node and generation written) → start on the node → READY → confirm → policies → expiry → ENDING →
+/// QUEUED → room in the plan, where it waits for that → reserve → ASSIGNING (node and generation written) → start on the node → READY → policies → confirm → expiry → ENDING →
 /// end on the node → release → ENDED. A step that fails is due again; whoever is alive then goes on from the record.
 /// </remarks>
 internal sealed partial class SandboxDriver(
@@ -222,14 +222,12 @@ internal sealed partial class SandboxDriver(
         }
 
         var rest = hours < left ? hours : left;
-        if (!await ConfirmAsync(seen.Record, cancellationToken))
+        if (seen.Record.Policy is { } policy && policy.InForce < policy.Version)
         {
-            return new Rest(seen.Version, rest < Again ? rest : Again);
+            return await PutInForceAsync(seen, rest, cancellationToken);
         }
 
-        return seen.Record.Policy is { } policy && policy.InForce < policy.Version
-            ? await PutInForceAsync(seen, rest, cancellationToken)
-            : new Rest(seen.Version, rest);
+        return new Rest(seen.Version, rest < Again || await ConfirmAsync(seen.Record, cancellationToken) ? rest : Again);
     }
 
     // Said again whenever the sandbox is looked at: whoever started it may have died before it came to this.
