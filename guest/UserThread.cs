@@ -20,6 +20,7 @@ internal static unsafe class UserThread
     private static readonly AutoResetEvent Spawned = new(false);
     private static Func<int>? _spawn;
     private static int _pid;
+    private static Exception? _problem;
 
     public static void Start() => new Thread(Run, 256 * 1024) { IsBackground = true }.Start();
 
@@ -29,7 +30,7 @@ internal static unsafe class UserThread
         _spawn = spawn;
         Wanted.Set();
         Spawned.WaitOne();
-        return _pid;
+        return _problem is null ? _pid : throw new InvalidOperationException("The program could not be started.", _problem);
     }
 
     private static void Run()
@@ -42,20 +43,19 @@ internal static unsafe class UserThread
         while (true)
         {
             Wanted.WaitOne();
-            _pid = TrySpawn(_spawn!);
-            Spawned.Set();
-        }
-    }
+            _problem = null;
+            try
+            {
+                _pid = SpawnAsUser(_spawn!);
+            }
+            catch (Exception problem)
+            {
+                // Of whoever asked, and not of this thread: its end would be PID 1's.
+                _problem = problem;
+            }
 
-    private static int TrySpawn(Func<int> spawn)
-    {
-        try
-        {
-            return SpawnAsUser(spawn);
-        }
-        catch (OutOfMemoryException)
-        {
-            return -Libc.Enomem;
+            _spawn = null;
+            Spawned.Set();
         }
     }
 
