@@ -43,7 +43,8 @@ for suite in "${suites[@]}"; do
     # "   Corral.X.Tests  Total: 36, Errors: 0, Failed: 1, Skipped: 0, Not Run: 0, Time: 1.7s"
     read -r total errors fails skipped < <(sed -nE 's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2 \3 \4/p' "$log" | tail -n 1) || true
     bad=$(( ${errors:-0} + ${fails:-0} ))
-    if [ "$bad" -gt 0 ] && [ "$code" -ne 124 ] && rerun "$suite" "$program"; then
+    # Failed tests only: what could not be set up or cleaned away stays a failure.
+    if [ "${fails:-0}" -gt 0 ] && [ "${errors:-0}" -eq 0 ] && [ "$code" -ne 124 ] && rerun "$suite" "$program"; then
         bad=0 fails=0 code=0
     fi
     # A suite that ended badly without saying so has failed all the same.
