@@ -55,7 +55,9 @@ public sealed class FuzzTests(SharedInstance shared)
         Assert.True(faults.IsEmpty, string.Join("\n", faults.Take(20)));
         // Requests that are all refused at the first look would show nothing.
         Assert.InRange(answers.Keys.Where(answer => (int)answer.Item2 is >= 200 and < 300).Select(answer => answer.Item1).Distinct().Count(), operations.Count / 3, operations.Count);
-        Assert.Equal("still here\n", (string)(await ours.ExecAsync(await HereAsync(ours, sandbox), "echo still here"))["stdout"]!);
+        var here = await HereAsync(ours, sandbox);
+        Assert.Equal("still here\n", (string)(await ours.ExecAsync(here, "echo still here"))["stdout"]!);
+        await ours.EndAsync(here);
     }
 
     // Luck may have ended it.

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -41,7 +40,7 @@ public sealed class HookReceiver : IDisposable
     /// <summary>Listens on a port of its own.</summary>
     public HookReceiver()
     {
-        Url = $"http://127.0.0.1:{FreePort()}/";
+        Url = $"http://127.0.0.1:{Instance.FreePort()}/";
         _listener.Prefixes.Add(Url);
         _listener.Start();
         _ = TakeAsync();
@@ -76,12 +75,5 @@ public sealed class HookReceiver : IDisposable
         {
             // The test is over.
         }
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

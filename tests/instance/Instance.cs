@@ -182,7 +182,8 @@ public sealed class Instance : IAsyncDisposable
         throw new InvalidOperationException("Set CORRAL_REPOSITORY to the repository's root.");
     }
 
-    private static int FreePort()
+    /// <summary>A port of the loopback that nobody listens on.</summary>
+    public static int FreePort()
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
