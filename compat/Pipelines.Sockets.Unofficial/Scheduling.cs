@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net.Sockets;
@@ -125,7 +126,7 @@ public static class Delegates
         where T : MulticastDelegate => new(handler);
 
     /// <summary>The targets of a delegate.</summary>
-    public readonly struct DelegateEnumerable<T>
+    public readonly struct DelegateEnumerable<T> : IEnumerable<T>
         where T : MulticastDelegate
     {
         private readonly T? _handler;
@@ -133,10 +134,14 @@ public static class Delegates
         internal DelegateEnumerable(T? handler) => _handler = handler;
 
         public DelegateEnumerator<T> GetEnumerator() => new(_handler);
+
+        IEnumerator<T> IEnumerable<T>.GetEnumerator() => GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     /// <summary>Walks the targets of a delegate.</summary>
-    public struct DelegateEnumerator<T>
+    public struct DelegateEnumerator<T> : IEnumerator<T>
         where T : MulticastDelegate
     {
         private readonly Delegate[] _targets;
@@ -150,6 +155,14 @@ public static class Delegates
 
         public readonly T Current => (T)_targets[_index];
 
+        readonly object IEnumerator.Current => Current;
+
         public bool MoveNext() => ++_index < _targets.Length;
+
+        public void Reset() => _index = -1;
+
+        public readonly void Dispose()
+        {
+        }
     }
 }

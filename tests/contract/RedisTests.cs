@@ -71,6 +71,18 @@ public sealed class RedisTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task WhatIsPublished_IsReceivedByEverybodyWhoListens()
+    {
+        var (first, second) = (new TaskCompletionSource<string>(), new TaskCompletionSource<string>());
+        await _redis.SubscribeAsync("news", first.SetResult);
+        await _redis.SubscribeAsync("news", second.SetResult);
+
+        await _redis.RunAsync(db => db.PublishAsync(RedisChannel.Literal("news"), "hello"));
+
+        Assert.Equal(["hello", "hello"], await Task.WhenAll(first.Task, second.Task).WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
     public async Task AServerThatDies_IsSaidToBeAway_AndNothingAcknowledgedIsLost()
     {
         await _redis.RunAsync(db => db.StringSetAsync("kept", "yes"));
