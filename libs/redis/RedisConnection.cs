@@ -34,11 +34,16 @@ public sealed class RedisConnection : IReadinessCheck, IAsyncDisposable
     }
 
     /// <summary>Listens on a channel for as long as the process lives.</summary>
-    public async Task SubscribeAsync(string channel, Action<string> received)
+    /// <param name="channel">Its name.</param>
+    /// <param name="received">Is given each message.</param>
+    /// <param name="lost">Is called whenever a connection was lost. It comes back, but what was published meanwhile does not.</param>
+    public async Task SubscribeAsync(string channel, Action<string> received, Action? lost = null)
     {
         try
         {
-            await (await _connection.Value).GetSubscriber().SubscribeAsync(RedisChannel.Literal(channel), (_, value) => received(value.ToString()));
+            var connection = await _connection.Value;
+            connection.ConnectionFailed += (_, _) => lost?.Invoke();
+            await connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal(channel), (_, value) => received(value.ToString()));
         }
         catch (Exception exception) when (IsUnavailable(exception))
         {

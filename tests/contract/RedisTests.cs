@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Corral.Redis;
 using Corral.Tests.Support;
 using StackExchange.Redis;
@@ -80,6 +81,50 @@ public sealed class RedisTests : IAsyncLifetime
         await _redis.RunAsync(db => db.PublishAsync(RedisChannel.Literal("news"), "hello"));
 
         Assert.Equal(["hello", "hello"], await Task.WhenAll(first.Task, second.Task).WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
+    public async Task AListener_KnowsThatItHearsNothing_WhileThereIsNoServer()
+    {
+        var (received, hears) = (new ConcurrentQueue<string>(), false);
+        using var stopping = new CancellationTokenSource();
+        _server.Kill();
+        var listening = new RedisListener(_redis, "news", TimeProvider.System).RunAsync(received.Enqueue, now => Volatile.Write(ref hears, now), stopping.Token);
+        await _server.RestartAsync();
+        await Eventually.Async("it hears", () => Volatile.Read(ref hears));
+
+        _server.Kill();
+        await Eventually.Async("it knows that it does not", () => !Volatile.Read(ref hears));
+        await _server.RestartAsync();
+        await Eventually.Async("it hears again", () => Volatile.Read(ref hears));
+        await _redis.RunAsync(db => db.PublishAsync(RedisChannel.Literal("news"), "hello"));
+
+        await Eventually.Async("it received what was published", () => received.Contains("hello"));
+        await stopping.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => listening);
+        // Its own messages are nobody else's.
+        Assert.DoesNotContain(received, message => message != "hello");
+    }
+
+    [Fact]
+    public async Task AListenerThatHears_MissesNothing_HoweverOftenItsConnectionBreaks()
+    {
+        const int Times = 10;
+        await using var other = new RedisConnection(_server.SocketPath);
+        var (received, told) = (new ConcurrentQueue<string>(), 0);
+        using var stopping = new CancellationTokenSource();
+        var listening = new RedisListener(_redis, "news", TimeProvider.System).RunAsync(received.Enqueue, now => Interlocked.Add(ref told, now ? 1 : 0), stopping.Token);
+
+        for (var i = 1; i <= Times; i++)
+        {
+            await Eventually.Async($"it hears for the {i}. time", () => Volatile.Read(ref told) >= i);
+            await other.RunAsync(db => db.PublishAsync(RedisChannel.Literal("news"), $"{i}"));
+            await Eventually.Async($"it received {i}", () => received.Contains($"{i}"));
+            await other.RunAsync(db => db.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub"));
+        }
+
+        await stopping.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => listening);
     }
 
     [Fact]
