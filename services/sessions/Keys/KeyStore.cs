@@ -71,7 +71,8 @@ internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
         });
         var outcome = (KeyChange)(int)await AddScript.RunAsync(
             redis, [FactsKey(organization, facts.Id), IndexKey(organization)],
-            facts.Id, Milliseconds(facts.CreatedAt), most, digest, facts.Name, facts.Hint, Text(facts.Scopes), facts.ExpiresAt is { } expires ? Milliseconds(expires) : "");
+            facts.Id, Milliseconds(facts.CreatedAt), most, digest, facts.Name, facts.Hint, Text(facts.Scopes), facts.ExpiresAt is { } expires ? Milliseconds(expires) : "",
+            organization);
         if (outcome != KeyChange.Made)
         {
             await redis.RunAsync(database => database.KeyDeleteAsync("key:" + digest));
@@ -116,7 +117,7 @@ internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
     }
 
     private async Task<KeyChange> ChangeAsync(string organization, string id, TimeSpan keptFor, List<RedisValue> fields) =>
-        (KeyChange)(int)await ChangeScript.RunAsync(redis, [FactsKey(organization, id)], [(long)keptFor.TotalSeconds, .. fields]);
+        (KeyChange)(int)await ChangeScript.RunAsync(redis, [FactsKey(organization, id)], [(long)keptFor.TotalSeconds, organization, .. fields]);
 
     private static KeyFacts? Parse(string id, RedisValue[] fields) => fields[3].IsNull
         ? null

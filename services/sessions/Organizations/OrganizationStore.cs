@@ -9,6 +9,8 @@ internal sealed class OrganizationStore(RedisConnection redis)
     private const string Index = "organizations";
     private const string DefaultPlan = "free";
 
+    private static readonly RedisScript ChangeScript = RedisScript.Embedded(typeof(OrganizationStore).Assembly, "Organizations.change.lua");
+
     public Task<string> PlanAsync(string organization) => redis.RunAsync(database => PlanAsync(database, organization));
 
     public static async Task<string> PlanAsync(IDatabase database, string organization) =>
@@ -29,24 +31,20 @@ internal sealed class OrganizationStore(RedisConnection redis)
     /// <summary>Changes what is given.</summary>
     public async Task ChangeAsync(string organization, string? name, string? plan)
     {
-        List<HashEntry> fields = [];
+        List<RedisValue> fields = [];
         if (name is not null)
         {
-            fields.Add(new("name", name));
+            fields.AddRange(["name", name]);
         }
 
         if (plan is not null)
         {
-            fields.Add(new("plan", plan));
+            fields.AddRange(["plan", plan]);
         }
 
         if (fields.Count > 0)
         {
-            await redis.RunAsync(async database =>
-            {
-                await database.HashSetAsync(Key(organization), [.. fields]);
-                return true;
-            });
+            await ChangeScript.RunAsync(redis, [Key(organization)], [organization, .. fields]);
         }
     }
 

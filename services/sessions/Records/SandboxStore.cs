@@ -152,7 +152,7 @@ internal sealed class SandboxStore(RedisConnection redis, EventLog events, IOpti
             redis, keys,
             changed.Id, seen.Version, JsonSerializer.SerializeToUtf8Bytes(changed, RecordJson.Default.SandboxRecord), changed.State.ToString(),
             changed.CreatedAt.ToUnixTimeMilliseconds(), digest, changed is { IsOver: true, CleanedUp: true } ? (long)ledger.Value.KeepFor.TotalSeconds : 0, changed.IsOver ? 1 : 0,
-            JsonSerializer.SerializeToUtf8Bytes(account with { Metered = metered }, AccountJson.Default.Account), EventOf(seen, changed)))!;
+            JsonSerializer.SerializeToUtf8Bytes(account with { Metered = metered }, AccountJson.Default.Account), EventOf(seen, changed), changed.Organization))!;
         var answer = new SaveResult((SaveStatus)(int)result[0], result.Length > 1 && !result[1].IsNull ? (string)result[1]! : "");
         if (answer is { Status: SaveStatus.Saved, Value: { Length: > 0 } first })
         {

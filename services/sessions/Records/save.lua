@@ -5,7 +5,7 @@
 --       2, 7, 8 and 10... are those of {org}:custom for machines of the caller's own measure
 -- ARGV  1 id  2 version seen (0 = new)  3 record  4 state name  5 created ms  6 request digest (create only, or '')
 --       7 seconds that an ended record is kept (0 = for ever)  8 1 = over  9 JSON: what it means for the plan, see `account`
---       10 what happened, for append_event (event.lua)
+--       10 what happened, for append_event (event.lua)  11 organisation
 -- Returns {1} written | {1, id} written, and this one waits for room and may have it now | {2} another version
 --         | {3, count} concurrency limit | {4, ms} hours limit | {5, id} this request made that sandbox before
 --         | {6} this request id had another body | {7, count} as many wait as may
@@ -86,5 +86,6 @@ local nextInLine = settle()
 if ARGV[8] == '1' then redis.call('SREM', KEYS[6], id) else redis.call('SADD', KEYS[6], id) end
 if tonumber(ARGV[7]) > 0 then redis.call('EXPIRE', KEYS[1], ARGV[7]) end
 append_event(KEYS[4], ARGV[10])
+redis.call('PUBLISH', 'organization-changes', ARGV[11])
 redis.call('PUBLISH', 'sandbox-changes', id)
 return {1, nextInLine}

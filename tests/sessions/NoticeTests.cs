@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+using Corral.Api.V1;
+using Corral.Hosting;
+using Corral.Redis;
+using Corral.Tests.Support;
+using Xunit;
+
+namespace Corral.Sessions.Tests;
+
+/// <summary>Whoever changes what kept answers tell of an organisation says so.</summary>
+public sealed class NoticeTests : SessionsTest
+{
+    private static readonly CallerIdentity Owner = new("org", "key-owner", [], "request");
+
+    private readonly ConcurrentQueue<string> _notices = [];
+
+    [Fact]
+    public async Task EachChangeOfASandbox_IsToldOf()
+    {
+        await ListenAsync();
+
+        await ToldAsync("a create", "org", () => One.CreateAsync());
+    }
+
+    [Fact]
+    public async Task ASandboxThatBecomesReady_AndOneThatIsEnded_AreToldOf()
+    {
+        await One.WorkAsync();
+        var record = await One.CreateAsync();
+        await One.UntilAsync(record.Id, SandboxState.Ready);
+        await ListenAsync();
+
+        await ToldAsync("an end", "org", async () =>
+        {
+            await One.Ender.EndAsync("org", record.Id, "client");
+            await One.UntilAsync(record.Id, SandboxState.Ended);
+        });
+    }
+
+    [Fact]
+    public async Task EachChangeOfAKey_IsToldOf()
+    {
+        await ListenAsync();
+        var id = "";
+
+        await ToldAsync("a new key", "org", async () => id = (await One.ApiKeys.CreateAsync(Owner, "reader", ["sandbox_sessions:read"], null)).Facts.Id);
+        await ToldAsync("another name", "org", () => One.ApiKeys.ChangeAsync(Owner, id, "other", null, null));
+        await ToldAsync("a rotation", "org", async () => id = (await One.ApiKeys.RotateAsync(Owner, id, 1000)).Facts.Id);
+        await ToldAsync("a revocation", "org", () => One.ApiKeys.RevokeAsync(Owner, id));
+    }
+
+    [Fact]
+    public async Task AnotherPlan_IsToldOf()
+    {
+        await One.AddOrganizationAsync("org-2", "free");
+        await ListenAsync();
+
+        await ToldAsync("another plan", "org-2", () => One.Register.ChangeAsync("org-2", null, "pro"));
+
+        Assert.Equal("pro", await One.Organizations.PlanAsync("org-2"));
+    }
+
+    private Task ListenAsync() => One.Redis.SubscribeAsync(OrganizationNotices.Channel, _notices.Enqueue);
+
+    private async Task ToldAsync(string what, string organization, Func<Task> change)
+    {
+        _notices.Clear();
+        await change();
+        await Eventually.Async($"{what} is told of", () => _notices.Contains(organization));
+    }
+}
