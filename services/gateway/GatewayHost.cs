@@ -3,6 +3,7 @@ using System.Text.Json;
 using Corral.Api.V1;
 using Corral.Gateway.Documents;
 using Corral.Gateway.Idempotency;
+using Corral.Gateway.Kept;
 using Corral.Gateway.Leap;
 using Corral.Gateway.Native;
 using Corral.Gateway.RateLimits;
@@ -50,6 +51,8 @@ internal static class GatewayHost
         builder.Services.AddSingleton<RateLimiter>();
         builder.Services.AddSingleton<RequestLog>();
         builder.Services.AddSingleton<RepeatedRequests>();
+        builder.Services.AddSingleton<KeptAnswers>();
+        builder.Services.AddHostedService<ChangeNotices>();
         builder.Services.AddSingleton<SandboxLocator>();
         builder.Services.AddSingleton<Upstreams>();
         builder.Services.AddSingleton<EventStream>();
@@ -80,9 +83,9 @@ internal static class GatewayHost
         app.MapGet("/docs", () => Results.Text(DocsPage.Html, "text/html"));
         app.MapGet(TerminalEndpoint.Path, (HttpContext context, TerminalEndpoint terminals) => terminals.HandleAsync(context));
         app.MapCorral([.. RouteTable.Services]);
-        app.MapFallback(context => IsNative(context)
-            ? context.RequestServices.GetRequiredService<NativeProxy>().HandleAsync(context)
-            : context.RequestServices.GetRequiredService<ApiEndpoint>().HandleAsync(context));
+        // Found once: a request of its own services would have to be given some first.
+        var (native, api) = (app.Services.GetRequiredService<NativeProxy>(), app.Services.GetRequiredService<ApiEndpoint>());
+        app.MapFallback(context => IsNative(context) ? native.HandleAsync(context) : api.HandleAsync(context));
     }
 
     private static bool IsNative(HttpContext context) =>

@@ -59,6 +59,18 @@ public sealed class EdgeTests(HostedGateway gateway)
     }
 
     [Fact]
+    public async Task WithoutNoticesOfChanges_NothingIsKept()
+    {
+        // This gateway has no Redis to hear them from.
+        var before = gateway.Sessions.Lists;
+
+        await SendAsync(HttpMethod.Get, "/v1/sandboxes");
+        await SendAsync(HttpMethod.Get, "/v1/sandboxes");
+
+        Assert.True(gateway.Sessions.Lists >= before + 2);
+    }
+
+    [Fact]
     public async Task AStrangePath_IsNotFound_AndAStrangeVerbIsNotAllowed()
     {
         var (notFound, _, _) = await SendAsync(HttpMethod.Get, "/v1/nothing");

@@ -14,8 +14,13 @@ internal sealed class FakeSessions
     public const string Key = "br_live_abcdefghijklmnopqrstuvwxyz012345";
     public const string ReadKey = "br_live_readreadreadreadreadreadreadread";
 
+    private int _lists;
+
     /// <summary>The last create that arrived, and on whose behalf.</summary>
     public (CreateRequest Request, CallerIdentity Caller)? Created { get; set; }
+
+    /// <summary>How often it was asked for the list.</summary>
+    public int Lists => _lists;
 
     /// <summary>What a create answers instead, if anything.</summary>
     public Func<RpcException>? Fault { get; set; }
@@ -53,6 +58,10 @@ internal sealed class FakeSessions
             return Task.FromResult(new CreateResponse { Sandbox = new Sandbox { SandboxId = "sbx-made", State = SandboxState.Queued } });
         }
 
-        public override Task<ListResponse> List(ListRequest request, ServerCallContext context) => Task.FromResult(new ListResponse { TotalItems = 7 });
+        public override Task<ListResponse> List(ListRequest request, ServerCallContext context)
+        {
+            Interlocked.Increment(ref sessions._lists);
+            return Task.FromResult(new ListResponse { TotalItems = 7 });
+        }
     }
 }

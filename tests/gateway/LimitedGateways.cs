@@ -32,6 +32,9 @@ public abstract class LimitedGateways : IAsyncLifetime
     /// <summary>Settings beside the defaults.</summary>
     protected virtual Dictionary<string, string?> Settings => [];
 
+    /// <summary>The gateways' time; null for the host's.</summary>
+    protected virtual TimeProvider? Clock => null;
+
     private string Socket => Path.Combine(_home, "sessions.sock");
 
     public async ValueTask InitializeAsync()
@@ -86,6 +89,7 @@ public abstract class LimitedGateways : IAsyncLifetime
         app.MapGrpcService<LimitedUpstream.Access>();
         app.MapGrpcService<LimitedUpstream.Sandboxes>();
         app.MapGrpcService<LimitedUpstream.Exec>();
+        app.MapGrpcService<LimitedUpstream.ApiKeys>();
         await app.StartAsync();
         _apps.Add(app);
     }
@@ -95,6 +99,11 @@ public abstract class LimitedGateways : IAsyncLifetime
         var builder = CorralHost.CreateEdgeBuilder([], "gateway");
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection([new("Services:sessions", "unix:" + Socket), .. Settings]);
+        if (Clock is { } clock)
+        {
+            builder.Services.AddSingleton(clock);
+        }
+
         builder.AddGateway();
         builder.Services.AddSingleton(_ => new RedisConnection(Redis.SocketPath));
         var app = builder.Build();

@@ -15,14 +15,22 @@ internal sealed class LimitedUpstream
     public const string Key = "br_live_limitedlimitedlimitedlimitedlimi";
     public const string SecondKey = "br_live_secondsecondsecondsecondsecondse";
     public const string StrangersKey = "br_live_strangerstrangerstrangerstranger";
+    public const string NarrowKey = "br_live_narrownarrownarrownarrownarrowna";
 
     private readonly ConcurrentDictionary<string, bool> _revoked = [];
     private int _creates;
     private int _runs;
+    private int _reads;
 
     public int Creates => _creates;
 
     public int Runs => _runs;
+
+    /// <summary>How often it was asked for what gateways may keep.</summary>
+    public int Reads => _reads;
+
+    /// <summary>What it tells of a sandbox, by its id.</summary>
+    public Func<string, Task<Sandbox>> Told { get; set; } = Ready;
 
     /// <summary>Who asked for the creates, in order.</summary>
     public ConcurrentQueue<CallerIdentity> Callers { get; } = [];
@@ -40,11 +48,14 @@ internal sealed class LimitedUpstream
 
     public void Reset()
     {
-        (_creates, _runs, Output) = (0, 0, "out");
+        (_creates, _runs, _reads, Output, Told) = (0, 0, 0, "out", Ready);
         (Before, After) = (() => Task.CompletedTask, () => Task.CompletedTask);
         Callers.Clear();
         _revoked.Clear();
     }
+
+    /// <summary>A sandbox as it usually is.</summary>
+    public static Task<Sandbox> Ready(string id) => Task.FromResult(new Sandbox { SandboxId = id, State = SandboxState.Ready, Shape = new MachineShape() });
 
     private async Task<T> AnswerAsync<T>(Func<T> effect)
     {
@@ -57,14 +68,19 @@ internal sealed class LimitedUpstream
     internal sealed class Access(LimitedUpstream upstream, string address) : AccessService.AccessServiceBase
     {
         private static readonly (string Key, string Organization, string Id)[] Keys =
-            [(Key, "org", "key-1"), (SecondKey, "org", "key-2"), (StrangersKey, "strangers", "key-3")];
+            [(Key, "org", "key-1"), (SecondKey, "org", "key-2"), (StrangersKey, "strangers", "key-3"), (NarrowKey, "org", "key-4")];
 
         public override Task<AuthenticateResponse> Authenticate(AuthenticateRequest request, ServerCallContext context)
         {
             var found = Keys.FirstOrDefault(k => ByteString.CopyFrom(SHA256.HashData(Encoding.UTF8.GetBytes(k.Key))) == request.KeySha256);
-            return found.Key is null || upstream._revoked.ContainsKey(found.Key)
-                ? throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key")
-                : Task.FromResult(new AuthenticateResponse { OrganizationId = found.Organization, KeyId = found.Id, Plan = "pro" });
+            if (found.Key is null || upstream._revoked.ContainsKey(found.Key))
+            {
+                throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key");
+            }
+
+            var response = new AuthenticateResponse { OrganizationId = found.Organization, KeyId = found.Id, Plan = "pro" };
+            response.Scopes.AddRange(found.Key == NarrowKey ? ["webhooks:read"] : []);
+            return Task.FromResult(response);
         }
 
         public override Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context) => Task.FromResult(new LocateResponse { NodeAddress = address });
@@ -84,7 +100,32 @@ internal sealed class LimitedUpstream
             await Task.Delay(Timeout.Infinite, context.CancellationToken);
         }
 
-        public override Task<ListResponse> List(ListRequest request, ServerCallContext context) => Task.FromResult(new ListResponse());
+        public override async Task<GetResponse> Get(GetRequest request, ServerCallContext context)
+        {
+            Interlocked.Increment(ref upstream._reads);
+            return new GetResponse { Sandbox = await upstream.Told(request.SandboxId) };
+        }
+
+        public override async Task<ListResponse> List(ListRequest request, ServerCallContext context)
+        {
+            Interlocked.Increment(ref upstream._reads);
+            var owner = CallerIdentity.From(context).OrganizationId;
+            return new ListResponse { Items = { await upstream.Told("sbx-of-" + owner) } };
+        }
+
+        public override Task<EndResponse> End(EndRequest request, ServerCallContext context) => upstream.AnswerAsync(() => new EndResponse());
+    }
+
+    internal sealed class ApiKeys(LimitedUpstream upstream) : ApiKeyService.ApiKeyServiceBase
+    {
+        public override Task<ListApiKeysResponse> ListApiKeys(ListApiKeysRequest request, ServerCallContext context)
+        {
+            Interlocked.Increment(ref upstream._reads);
+            return Task.FromResult(new ListApiKeysResponse());
+        }
+
+        public override Task<RevokeApiKeyResponse> RevokeApiKey(RevokeApiKeyRequest request, ServerCallContext context) =>
+            upstream.AnswerAsync(() => new RevokeApiKeyResponse());
     }
 
     internal sealed class Exec(LimitedUpstream upstream) : ExecService.ExecServiceBase

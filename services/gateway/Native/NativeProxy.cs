@@ -3,6 +3,7 @@ using System.Collections.Frozen;
 using System.Globalization;
 using Corral.Dialect.V1;
 using Corral.Gateway.Errors;
+using Corral.Gateway.Kept;
 using Corral.Gateway.RateLimits;
 using Corral.Gateway.Routing;
 using Corral.Gateway.Security;
@@ -16,7 +17,8 @@ namespace Corral.Gateway.Native;
 /// <summary>Passes native gRPC calls on, byte for byte, to whoever answers them.</summary>
 /// <remarks>1 method, 2 caller, 3 rate, 4 scope, 5 destination by field 1 of the first message, 6 forward. Only the public services' methods pass.</remarks>
 internal sealed class NativeProxy(
-    Authenticator authenticator, RateLimiter rates, KeyWatch keys, SandboxLocator locator, IHttpForwarder forwarder, NativeChannels channels, IConfiguration configuration)
+    Authenticator authenticator, RateLimiter rates, KeyWatch keys, SandboxLocator locator, KeptAnswers answers, IHttpForwarder forwarder, NativeChannels channels,
+    IConfiguration configuration)
 {
     private static readonly FrozenDictionary<string, MethodDescriptor> Methods =
         RouteTable.Services.SelectMany(s => s.Methods).ToFrozenDictionary(m => $"/{m.Service.FullName}/{m.Name}", StringComparer.Ordinal);
@@ -64,7 +66,9 @@ internal sealed class NativeProxy(
             var address = Route.IsOnNode(method.Service) ? await NodeAsync(context, caller) : _sessions;
 
             // 6
-            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity));
+            var changes = Route.MayChangeRecords(method) ? answers : null;
+            changes?.Forget(caller.Identity.OrganizationId);
+            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity, changes));
             await (method.IsServerStreaming || method.IsClientStreaming ? keys.WhileGoodAsync(context, ScopeOf(method), forwarding.AsTask()) : forwarding.AsTask());
         }
         catch (RpcException exception) when (!context.Response.HasStarted)
@@ -104,9 +108,15 @@ internal sealed class NativeProxy(
         }
     }
 
-    /// <summary>Says who calls, in place of whatever the client says of that.</summary>
-    private sealed class CallerTransformer(CallerIdentity caller) : HttpTransformer
+    /// <summary>Says who calls, in place of whatever the client says of that, and has answers forgotten that the call may have changed before the client has its own.</summary>
+    private sealed class CallerTransformer(CallerIdentity caller, KeptAnswers? changes) : HttpTransformer
     {
+        public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        {
+            changes?.Forget(caller.OrganizationId);
+            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        }
+
         public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
         {
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Corral.Gateway.Terminals;
@@ -36,9 +37,25 @@ internal static class AnswerWriter
         }
         else
         {
-            await WriteJsonAsync(context, route.ResponseField?.Accessor.GetValue(message) as IMessage ?? message);
+            await WriteJsonAsync(context, Document(route, message));
         }
     }
+
+    /// <summary>The answer of a route that is one JSON document for whoever asks.</summary>
+    public static byte[] ToJson(Route route, IMessage message)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, Writing))
+        {
+            JsonMessageWriter.Write(json, Document(route, message));
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    public static Task WriteJsonAsync(HttpContext context, byte[] json) => WriteAsync(context, "application/json", json);
+
+    private static IMessage Document(Route route, IMessage message) => route.ResponseField?.Accessor.GetValue(message) as IMessage ?? message;
 
     private static async Task WriteAsync(HttpContext context, string type, ReadOnlyMemory<byte> body)
     {

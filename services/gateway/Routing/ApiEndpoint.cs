@@ -1,19 +1,23 @@
+using Corral.Api.V1;
 using Corral.Gateway.Errors;
 using Corral.Gateway.Idempotency;
+using Corral.Gateway.Kept;
 using Corral.Gateway.Leap;
 using Corral.Gateway.RateLimits;
 using Corral.Gateway.Security;
 using Corral.Gateway.Transcoding;
 using Corral.Hosting;
+using Corral.Leap.V1;
+using Google.Protobuf;
 using Grpc.Core;
 
 namespace Corral.Gateway.Routing;
 
 /// <summary>Answers a JSON request.</summary>
-/// <remarks>1 route, 2 caller, 3 rate, 4 scope, 5 request message, 6 call, 7 answer. An error at any step is written in the dialect's shape.</remarks>
+/// <remarks>1 route, 2 caller, 3 rate, 4 scope, 5 request message, 6 call, 7 answer. An error at any step is written in the dialect's shape. A kept answer stands for steps 5 to 7.</remarks>
 internal sealed partial class ApiEndpoint(
     RouteTable routes, Authenticator authenticator, RateLimiter rates, RepeatedRequests repeated, KeyWatch keys, Upstreams upstreams, LeapCalls leap, EventStream events,
-    ILogger<ApiEndpoint> log)
+    KeptAnswers kept, ILogger<ApiEndpoint> log)
 {
     public async Task HandleAsync(HttpContext context)
     {
@@ -25,7 +29,7 @@ internal sealed partial class ApiEndpoint(
         }
         else if (RouteTable.Choose(candidates, context.Request) is { } route)
         {
-            await GuardAsync(context, route, () => AdmitAsync(context, route));
+            await GuardAsync(context, route, AdmitAsync(context, route));
         }
         else
         {
@@ -61,7 +65,11 @@ internal sealed partial class ApiEndpoint(
         }
         else if (RepeatedRequests.Concerns(context.Request))
         {
-            await repeated.AnswerAsync(context, route, caller, known => GuardAsync(context, route, () => AnswerAsync(context, route, known)));
+            await repeated.AnswerAsync(context, route, caller, known => GuardAsync(context, route, AnswerAsync(context, route, known)));
+        }
+        else if (route.Call.Kept)
+        {
+            await AnswerKeptAsync(context, route, caller);
         }
         else
         {
@@ -69,36 +77,87 @@ internal sealed partial class ApiEndpoint(
         }
     }
 
+    private async Task AnswerKeptAsync(HttpContext context, Route route, Caller caller)
+    {
+        // Before anybody is asked: what changes from here on, this shelf no longer tells of.
+        var shelf = kept.ShelfOf(caller.Identity.OrganizationId);
+        var asked = Asked.By(context.Request, route);
+        var answer = shelf?.Find(asked);
+        GatewayTelemetry.Kept(answer is not null);
+        if (answer is null)
+        {
+            var message = await AskAsync(context, route, caller);
+            answer = AnswerWriter.ToJson(route, message);
+            if (!IsFleeting(message))
+            {
+                shelf?.Put(asked, answer);
+            }
+        }
+
+        await AnswerWriter.WriteJsonAsync(context, answer);
+    }
+
+    // A place in a line, and an estimate, depend on the clock and on what others do.
+    private static bool IsFleeting(IMessage message) => message switch
+    {
+        GetResponse one => one.Sandbox?.Queue is not null,
+        ListSandboxesResponse list => list.Items.Any(item => item.Sandbox?.Queue is not null),
+        _ => false,
+    };
+
     private async Task AnswerAsync(HttpContext context, Route route, Caller caller)
     {
-        // 5
-        var request = await RequestReader.ReadAsync(context, route);
-
-        // 6, 7
-        if (route.IsOurs)
+        // 5, 6, 7
+        if (route.IsStream)
         {
-            await AnswerWriter.WriteAsync(context, route, await leap.AnswerAsync(route, caller, request, context.RequestAborted));
-        }
-        else if (route.IsStream)
-        {
+            var request = await RequestReader.ReadAsync(context, route);
             using var call = await upstreams.StreamAsync(route, caller, request, context.RequestAborted);
             var writing = route.IsDownload ? ByteStream.WriteAsync(context, request, route, call) : events.WriteAsync(context, route, call);
             await keys.WhileGoodAsync(context, route.Call.Scope, writing);
         }
         else
         {
-            var answer = route.IsUpload
-                ? await upstreams.UploadAsync(route, caller, request, context.Request.BodyReader, context.RequestAborted)
-                : await upstreams.UnaryAsync(route, caller, request, context.RequestAborted);
-            await AnswerWriter.WriteAsync(context, route, route.Descriptor.OutputType.Parser.ParseFrom(answer));
+            var answer = await (route.ChangesRecords ? ChangeAsync(context, route, caller) : AskAsync(context, route, caller));
+            await AnswerWriter.WriteAsync(context, route, answer);
         }
     }
 
-    private async Task GuardAsync(HttpContext context, Route route, Func<Task> steps)
+    // Nothing from before the call is told while it runs, and nothing from while it ran once it is answered: clients read their own writes.
+    private async Task<IMessage> ChangeAsync(HttpContext context, Route route, Caller caller)
+    {
+        kept.Forget(caller.Identity.OrganizationId);
+        try
+        {
+            return await AskAsync(context, route, caller);
+        }
+        finally
+        {
+            kept.Forget(caller.Identity.OrganizationId);
+        }
+    }
+
+    private async Task<IMessage> AskAsync(HttpContext context, Route route, Caller caller)
+    {
+        // 5
+        var request = await RequestReader.ReadAsync(context, route);
+
+        // 6
+        if (route.IsOurs)
+        {
+            return await leap.AnswerAsync(route, caller, request, context.RequestAborted);
+        }
+
+        var answer = route.IsUpload
+            ? await upstreams.UploadAsync(route, caller, request, context.Request.BodyReader, context.RequestAborted)
+            : await upstreams.UnaryAsync(route, caller, request, context.RequestAborted);
+        return route.Descriptor.OutputType.Parser.ParseFrom(answer);
+    }
+
+    private async Task GuardAsync(HttpContext context, Route route, Task steps)
     {
         try
         {
-            await steps();
+            await steps;
         }
         catch (RequestException exception)
         {

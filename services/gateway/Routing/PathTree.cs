@@ -4,8 +4,11 @@ namespace Corral.Gateway.Routing;
 internal sealed class PathTree
 {
     private readonly Dictionary<string, PathTree> _parts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PathTree>.AlternateLookup<ReadOnlySpan<char>> _byText;
     private readonly List<Route> _routes = [];
     private PathTree? _any;
+
+    public PathTree() => _byText = _parts.GetAlternateLookup<ReadOnlySpan<char>>();
 
     public void Add(Route route)
     {
@@ -33,15 +36,21 @@ internal sealed class PathTree
     public IReadOnlyList<Route> Find(string path)
     {
         var node = this;
-        foreach (var part in path.Split('/'))
+        foreach (var range in path.AsSpan().Split('/'))
         {
-            var next = node._parts.GetValueOrDefault(part) ?? (part.Length > 0 ? node._any : null);
-            if (next is null)
+            var part = path.AsSpan(range);
+            if (node._byText.TryGetValue(part, out var next))
+            {
+                node = next;
+            }
+            else if (part.Length > 0 && node._any is { } any)
+            {
+                node = any;
+            }
+            else
             {
                 return [];
             }
-
-            node = next;
         }
 
         return node._routes;

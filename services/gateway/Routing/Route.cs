@@ -34,6 +34,12 @@ internal sealed class Route
         IsOurs = method.File.Package == SharedListService.Descriptor.File.Package;
         IsSandboxScoped = method.InputType.FindFieldByNumber(1) is { Name: "sandbox_id" };
         RunsOnNode = IsOnNode(method.Service);
+        ChangesRecords = MayChangeRecords(method);
+        if (Call.Kept && (Verb != HttpMethods.Get || RunsOnNode || IsStream || !IsPlain(Call)))
+        {
+            throw new InvalidOperationException($"{method.FullName} cannot be kept.");
+        }
+
         Method = new Method<byte[], byte[]>(
             method.IsServerStreaming ? MethodType.ServerStreaming : method.IsClientStreaming ? MethodType.ClientStreaming : MethodType.Unary, method.Service.FullName, method.Name, Bytes, Bytes);
     }
@@ -63,6 +69,9 @@ internal sealed class Route
 
     public bool RunsOnNode { get; }
 
+    /// <summary>Whether the call may change what kept answers tell.</summary>
+    public bool ChangesRecords { get; }
+
     public Method<byte[], byte[]> Method { get; }
 
     public bool IsStream => Descriptor.IsServerStreaming;
@@ -75,6 +84,13 @@ internal sealed class Route
 
     /// <summary>Commands, terminals, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
     public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "TerminalService" or "FileService" or "EgressLogService";
+
+    /// <summary>Whether a call may change what kept answers tell. Whatever is done inside a sandbox changes no record before it is answered.</summary>
+    public static bool MayChangeRecords(MethodDescriptor method) =>
+        !IsOnNode(method.Service) && method.Service != LeapFilesystemService.Descriptor && method.Name != "Execute"
+        && method.GetOptions() is { } options
+        && options.GetExtension(AnnotationsExtensions.Http)?.PatternCase != HttpRule.PatternOneofCase.Get
+        && options.GetExtension(DialectExtensions.Call)?.Kept != true;
 
     /// <summary>Whether a part of a path stands for a field.</summary>
     public static bool IsParameter(string part) => part is ['{', .., '}'];
@@ -89,4 +105,8 @@ internal sealed class Route
     }
 
     public string SandboxId(IMessage request) => (string)Descriptor.InputType.FindFieldByNumber(1).Accessor.GetValue(request);
+
+    // One JSON document, whatever the request's headers say.
+    private static bool IsPlain(Call call) =>
+        call is { Status: 0, Answer: Answer.Unspecified, RawField: "", FixedAnswer: "", AcceptSelector: "", PartsField: "" };
 }

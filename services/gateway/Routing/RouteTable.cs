@@ -42,8 +42,19 @@ internal sealed class RouteTable
     public static Route? Choose(IReadOnlyList<Route> routes, HttpRequest request)
     {
         var verb = HttpMethods.IsHead(request.Method) ? HttpMethods.Get : request.Method;
-        return routes.Where(r => r.Verb == verb && IsSelected(r.Call, request)).MaxBy(r => r.Call.QuerySelector.Length + r.Call.AcceptSelector.Length);
+        Route? chosen = null;
+        foreach (var route in routes)
+        {
+            if (route.Verb == verb && (chosen is null || Selectors(route) > Selectors(chosen)) && IsSelected(route.Call, request))
+            {
+                chosen = route;
+            }
+        }
+
+        return chosen;
     }
+
+    private static int Selectors(Route route) => route.Call.QuerySelector.Length + route.Call.AcceptSelector.Length;
 
     private static bool IsSelected(Call call, HttpRequest request) =>
         (call.QuerySelector.Length == 0 || request.Query.ContainsKey(call.QuerySelector))

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Corral.Hosting;
@@ -17,18 +18,16 @@ internal sealed class Authenticator(AccessService.AccessServiceClient access, Ti
     private static readonly TimeSpan Kept = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<string, (Task<AuthenticateResponse?> Answer, long Since)> _cache = new(StringComparer.Ordinal);
+    // By the keys' SHA-256. The keys themselves are nowhere.
+    private readonly ConcurrentDictionary<(UInt128, UInt128), (Task<Caller?> Answer, long Since)> _cache = new();
 
     /// <summary>The caller, or null for a key that is missing, unknown, expired or revoked.</summary>
-    public async Task<Caller?> AuthenticateAsync(IHeaderDictionary headers, string requestId)
+    public async ValueTask<Caller?> AuthenticateAsync(IHeaderDictionary headers, string requestId)
     {
         var key = KeyOf(headers);
-        if (key.Length is 0 or > MaxKeyLength || await FindAsync(key) is not { } found)
-        {
-            return null;
-        }
-
-        return new Caller(new CallerIdentity(found.OrganizationId, found.KeyId, [.. found.Scopes], requestId), found.Plan);
+        return key.Length is > 0 and <= MaxKeyLength && await FindAsync(key) is { } found
+            ? found with { Identity = found.Identity with { RequestId = requestId } }
+            : null;
     }
 
     /// <summary>The text of the key that a request carries.</summary>
@@ -39,10 +38,12 @@ internal sealed class Authenticator(AccessService.AccessServiceClient access, Ti
         return value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? value[Bearer.Length..].Trim() : value.Trim();
     }
 
-    private Task<AuthenticateResponse?> FindAsync(string key)
+    private Task<Caller?> FindAsync(string key)
     {
-        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(key));
-        var name = Convert.ToHexString(digest);
+        Span<byte> text = stackalloc byte[Encoding.UTF8.GetMaxByteCount(MaxKeyLength)];
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(text[..Encoding.UTF8.GetBytes(key, text)], digest);
+        var name = (MemoryMarshal.Read<UInt128>(digest), MemoryMarshal.Read<UInt128>(digest[16..]));
         var now = clock.GetTimestamp();
         if (_cache.TryGetValue(name, out var cached) && clock.GetElapsedTime(cached.Since, now) < Kept && !cached.Answer.IsFaulted)
         {
@@ -55,17 +56,18 @@ internal sealed class Authenticator(AccessService.AccessServiceClient access, Ti
             _cache.Clear();
         }
 
-        var answer = AskAsync(digest);
+        var answer = AskAsync(ByteString.CopyFrom(digest));
         _cache[name] = (answer, now);
         return answer;
     }
 
-    private async Task<AuthenticateResponse?> AskAsync(byte[] digest)
+    // The caller, but for the request's id.
+    private async Task<Caller?> AskAsync(ByteString digest)
     {
         try
         {
-            var request = new AuthenticateRequest { KeySha256 = ByteString.CopyFrom(digest) };
-            return await access.AuthenticateAsync(request, deadline: clock.GetUtcNow().UtcDateTime + Patience);
+            var found = await access.AuthenticateAsync(new AuthenticateRequest { KeySha256 = digest }, deadline: clock.GetUtcNow().UtcDateTime + Patience);
+            return new Caller(new CallerIdentity(found.OrganizationId, found.KeyId, [.. found.Scopes], ""), found.Plan);
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.Unauthenticated)
         {
