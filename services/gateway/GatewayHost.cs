@@ -64,6 +64,7 @@ internal static class GatewayHost
         builder.Services.AddSingleton<IValidateOptions<TerminalOptions>, TerminalOptionsValidator>();
         builder.Services.AddOptions<TerminalOptions>().BindConfiguration("Terminals").ValidateOnStart();
         builder.Services.AddSingleton<OriginCheck>();
+        builder.Services.AddSingleton<TokenCheck>();
         builder.Services.AddSingleton<TerminalEndpoint>();
         builder.Services.AddSingleton<NativeChannels>();
         builder.Services.AddSingleton<NativeProxy>();

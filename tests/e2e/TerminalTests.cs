@@ -133,6 +133,33 @@ public sealed class TerminalTests(SharedInstance shared)
     }
 
     [Theory]
+    [InlineData("DELETE", "?id=KEY", "", 401)]
+    [InlineData("PATCH", "", "{\"id\":\"KEY\",\"scopes\":[\"sandbox_sessions:read\"]}", 403)]
+    public async Task AToken_OpensNothingAndKeepsNothingOpen_OnceItsKeyIsRevokedOrNarrowed(string verb, string query, string body, int refused)
+    {
+        var id = await shared.SandboxAsync("runc");
+        var made = await shared.Boxes.PostTextAsync("/v1/api-keys", "{\"name\":\"viewer\",\"scopes\":[\"sandbox_sessions:exec\"]}");
+        using var holder = new BoxesClient(shared.Instance.Endpoint, (string)made.Body!["key"]!);
+        var name = Name();
+        var url = (string)(await TerminalClient.OpenAsync(holder, id, $"&terminal={name}"))["url"]!;
+        using var terminal = await TerminalClient.ConnectAsync(url);
+        using var bystander = await TerminalClient.ConnectAsync((string)(await TerminalClient.OpenAsync(shared.Boxes, id, $"&terminal={name}"))["url"]!);
+        await terminal.TypeAsync("echo begun-$((1))\r");
+        await terminal.UntilAsync("begun-1");
+
+        var (path, content) = ("/v1/api-keys" + query.Replace("KEY", (string)made.Body["id"]!, StringComparison.Ordinal), body.Replace("KEY", (string)made.Body["id"]!, StringComparison.Ordinal));
+        using var changing = new HttpRequestMessage(new HttpMethod(verb), path) { Content = new StringContent(content) };
+        using var changed = await shared.Boxes.Http.SendAsync(changing);
+
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+        // Within a second, and in any case long before the token expires.
+        Assert.Equal(1006, await terminal.UntilClosedAsync().WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal(refused, await RefusedAsync(url));
+        await bystander.TypeAsync("echo still-$((1))\r");
+        await bystander.UntilAsync("still-1");
+    }
+
+    [Theory]
     [InlineData("{\"type\":\"resize\",\"cols\":0,\"rows\":24}")]
     [InlineData("{\"type\":\"resize\"}")]
     [InlineData("{\"type\":\"delete\"}")]

@@ -75,13 +75,13 @@ public sealed class LastingTests(SharedNode shared)
         var (box, neighbour) = (await node.RunAsync(one), await node.RunAsync(other));
         var clock = new Shifted();
         var tokens = new TerminalTokens(clock);
-        var (token, expires) = tokens.Make(box, "main");
+        var (token, expires) = tokens.Make(box, "key-test", "main");
         Assert.True(tokens.Opens(box, "main", token));
         Assert.True(node.Get<TerminalTokens>().Opens(box, "main", token), "another node-agent does not know it");
         Assert.False(tokens.Opens(neighbour, "main", token));
         Assert.False(tokens.Opens(box, "other", token));
         for (var i = 0; i < token.Length; i++) Assert.False(tokens.Opens(box, "main", token[..i] + (token[i] == '0' ? '1' : '0') + token[(i + 1)..]));
-        foreach (var nonsense in (string[])["", "~", "~~~", "org-test~main~99999999999~", token[..^1], token + "0"]) Assert.False(tokens.Opens(box, "main", nonsense));
+        foreach (var nonsense in (string[])["", "~", "~~~~", "org-test~key-test~main~99999999999~", token[..^1], token + "0"]) Assert.False(tokens.Opens(box, "main", nonsense));
         clock.Shift = expires - clock.GetUtcNow();
         Assert.False(tokens.Opens(box, "main", token));
         await node.Table.EndAsync(one.SandboxId, 1, CancellationToken.None);

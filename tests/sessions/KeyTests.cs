@@ -87,6 +87,22 @@ public sealed class KeyTests : SessionsTest
     }
 
     [Fact]
+    public async Task ByItsId_AKeyIsGoodForItsOwnOrganisation_AsLongAsItsTextIs()
+    {
+        var (facts, key) = await One.ApiKeys.CreateAsync(Owner, "named", ["org:billing"], 60_000);
+        var (revoked, _) = await One.ApiKeys.CreateAsync(Owner, "revoked", [], null);
+
+        await One.ApiKeys.RevokeAsync(Owner, revoked.Id);
+
+        Assert.Equivalent(await FindAsync(key), await One.Keys.FindGoodAsync("org", facts.Id));
+        Assert.Null(await One.Keys.FindGoodAsync("org", revoked.Id));
+        Assert.Null(await One.Keys.FindGoodAsync("other", facts.Id));
+        Assert.Null(await One.Keys.FindGoodAsync("org", Ids.New("key-")));
+        Clock.Now += TimeSpan.FromMinutes(1);
+        Assert.Null(await One.Keys.FindGoodAsync("org", facts.Id));
+    }
+
+    [Fact]
     public async Task ARevokedKey_StaysRevoked_WhateverIsChangedOfItMeanwhile()
     {
         var (facts, key) = await One.ApiKeys.CreateAsync(Owner, "raced", [], null);

@@ -18,8 +18,9 @@ internal sealed class Authenticator(AccessService.AccessServiceClient access, Ti
     private static readonly TimeSpan Kept = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    // By the keys' SHA-256. The keys themselves are nowhere.
-    private readonly ConcurrentDictionary<(UInt128, UInt128), (Task<Caller?> Answer, long Since)> _cache = new();
+    // By the keys' SHA-256; the keys themselves are nowhere. And apart from them, so that no key's text is ever taken for an id, by their ids.
+    private readonly ConcurrentDictionary<(UInt128, UInt128), (Task<Caller?> Answer, long Since)> _byText = new();
+    private readonly ConcurrentDictionary<(string Organization, string KeyId), (Task<Caller?> Answer, long Since)> _byId = new();
 
     /// <summary>The caller, or null for a key that is missing, unknown, expired or revoked.</summary>
     public async ValueTask<Caller?> AuthenticateAsync(IHeaderDictionary headers, string requestId)
@@ -28,6 +29,13 @@ internal sealed class Authenticator(AccessService.AccessServiceClient access, Ti
         return key.Length is > 0 and <= MaxKeyLength && await FindAsync(key) is { } found
             ? found with { Identity = found.Identity with { RequestId = requestId } }
             : null;
+    }
+
+    /// <summary>The holder of a key that something else than its text names: that this is true is for others to prove. Null for a key that is no longer good.</summary>
+    public async ValueTask<Caller?> FindHolderAsync(string organization, string keyId, string requestId)
+    {
+        var kept = Find(_byId, (organization, keyId)) ?? Keep(_byId, (organization, keyId), AskAsync(organization, keyId));
+        return await kept is { } found ? found with { Identity = found.Identity with { RequestId = requestId } } : null;
     }
 
     /// <summary>The text of the key that a request carries.</summary>
@@ -44,30 +52,44 @@ internal sealed class Authenticator(AccessService.AccessServiceClient access, Ti
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(text[..Encoding.UTF8.GetBytes(key, text)], digest);
         var name = (MemoryMarshal.Read<UInt128>(digest), MemoryMarshal.Read<UInt128>(digest[16..]));
-        var now = clock.GetTimestamp();
-        if (_cache.TryGetValue(name, out var cached) && clock.GetElapsedTime(cached.Since, now) < Kept && !cached.Answer.IsFaulted)
-        {
-            return cached.Answer;
-        }
+        return Find(_byText, name) ?? Keep(_byText, name, AskAsync(ByteString.CopyFrom(digest)));
+    }
 
-        if (_cache.Count >= MaxCached)
+    private Task<Caller?>? Find<T>(ConcurrentDictionary<T, (Task<Caller?> Answer, long Since)> cache, T name)
+        where T : notnull =>
+        cache.TryGetValue(name, out var found) && clock.GetElapsedTime(found.Since) < Kept && !found.Answer.IsFaulted ? found.Answer : null;
+
+    private Task<Caller?> Keep<T>(ConcurrentDictionary<T, (Task<Caller?> Answer, long Since)> cache, T name, Task<Caller?> answer)
+        where T : notnull
+    {
+        if (cache.Count >= MaxCached)
         {
             // Only a flood of made-up keys comes here.
-            _cache.Clear();
+            cache.Clear();
         }
 
-        var answer = AskAsync(ByteString.CopyFrom(digest));
-        _cache[name] = (answer, now);
+        cache[name] = (answer, clock.GetTimestamp());
         return answer;
     }
 
-    // The caller, but for the request's id.
-    private async Task<Caller?> AskAsync(ByteString digest)
+    // Callers, but for the request's id.
+    private Task<Caller?> AskAsync(ByteString digest) => NullIfInvalidAsync(async deadline =>
+    {
+        var found = await access.AuthenticateAsync(new AuthenticateRequest { KeySha256 = digest }, deadline: deadline);
+        return new Caller(new CallerIdentity(found.OrganizationId, found.KeyId, [.. found.Scopes], ""), found.Plan);
+    });
+
+    private Task<Caller?> AskAsync(string organization, string keyId) => NullIfInvalidAsync(async deadline =>
+    {
+        var key = await access.CheckKeyAsync(new CheckKeyRequest { OrganizationId = organization, KeyId = keyId }, deadline: deadline);
+        return new Caller(new CallerIdentity(organization, keyId, [.. key.Scopes], ""), key.Plan);
+    });
+
+    private async Task<Caller?> NullIfInvalidAsync(Func<DateTime, Task<Caller>> ask)
     {
         try
         {
-            var found = await access.AuthenticateAsync(new AuthenticateRequest { KeySha256 = digest }, deadline: clock.GetUtcNow().UtcDateTime + Patience);
-            return new Caller(new CallerIdentity(found.OrganizationId, found.KeyId, [.. found.Scopes], ""), found.Plan);
+            return await ask(clock.GetUtcNow().UtcDateTime + Patience);
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.Unauthenticated)
         {

@@ -8,11 +8,19 @@ internal sealed class KeyWatch(Authenticator authenticator, TimeProvider clock)
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Waits for the work, and cuts its connection when the key it was begun with may not do it any more.</summary>
-    public async Task WhileGoodAsync(HttpContext context, string scope, Task work)
+    public Task WhileGoodAsync(HttpContext context, string scope, Task work) =>
+        WhileGoodAsync(context, () => authenticator.AuthenticateAsync(context.Request.Headers, context.TraceIdentifier), scope, work);
+
+    /// <summary>The same for a caller who did not come with the key itself.</summary>
+    /// <param name="context">The connection.</param>
+    /// <param name="findCaller">Finds the caller anew; null when the key is no longer good.</param>
+    /// <param name="scope">What the work needs.</param>
+    /// <param name="work">The work.</param>
+    public async Task WhileGoodAsync(HttpContext context, Func<Task<Caller?>> findCaller, string scope, Task work)
     {
         while (await Task.WhenAny(work, Task.Delay(Pause, clock, CancellationToken.None)) != work)
         {
-            if (!await IsGoodAsync(context, scope))
+            if (!await IsGoodAsync(findCaller, scope))
             {
                 GatewayTelemetry.StreamsRevoked.Add(1);
                 context.Abort();
@@ -23,11 +31,11 @@ internal sealed class KeyWatch(Authenticator authenticator, TimeProvider clock)
         await work;
     }
 
-    private async Task<bool> IsGoodAsync(HttpContext context, string scope)
+    private static async Task<bool> IsGoodAsync(Func<Task<Caller?>> findCaller, string scope)
     {
         try
         {
-            return await authenticator.AuthenticateAsync(context.Request.Headers, context.TraceIdentifier) is { } caller && caller.May(scope);
+            return await findCaller() is { } caller && caller.May(scope);
         }
         catch (RpcException)
         {

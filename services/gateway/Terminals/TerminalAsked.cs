@@ -6,8 +6,9 @@ namespace Corral.Gateway.Terminals;
 
 /// <summary>What the address of a terminal's WebSocket says.</summary>
 /// <param name="SandboxId">The sandbox.</param>
-/// <param name="View">Which terminal, and from where; with the token, where there is one.</param>
-internal sealed record TerminalAsked(string SandboxId, TerminalView View)
+/// <param name="View">Which terminal, and from where.</param>
+/// <param name="Token">The token; empty when there is none.</param>
+internal sealed record TerminalAsked(string SandboxId, TerminalView View, string Token)
 {
     public const string Protocol = "corral.terminal.v1";
     private const string TokenProtocol = "corral.token.";
@@ -27,14 +28,13 @@ internal sealed record TerminalAsked(string SandboxId, TerminalView View)
             Terminal = query["terminal"].ToString(),
             Session = query["session"].ToString(),
             After = Number(query["after"].ToString(), "after", 0),
-            Token = TokenOf(context),
         };
         if (query.ContainsKey("cols") || query.ContainsKey("rows"))
         {
             view.Size = new TerminalSize { Columns = (int)Number(query["cols"].ToString(), "cols", 80, 1000), Rows = (int)Number(query["rows"].ToString(), "rows", 24, 1000) };
         }
 
-        return new TerminalAsked(query["id"].ToString(), view);
+        return new TerminalAsked(query["id"].ToString(), view, TokenOf(context));
     }
 
     /// <summary>The subprotocol to answer: a browser that offered some wants one of them.</summary>

@@ -12,7 +12,7 @@ namespace Corral.Gateway.Terminals;
 /// <summary>Opens the WebSockets of terminals.</summary>
 /// <remarks>1 what is asked, 2 caller, 3 node and terminal, 4 WebSocket. Until the terminal itself answered, an error is an ordinary answer.</remarks>
 internal sealed partial class TerminalEndpoint(
-    Authenticator authenticator, KeyWatch keys, SandboxLocator locator, ChannelPool channels, OriginCheck origins, IOptions<TerminalOptions> options, IHostApplicationLifetime lifetime,
+    Authenticator authenticator, TokenCheck tokens, KeyWatch keys, SandboxLocator locator, ChannelPool channels, OriginCheck origins, IOptions<TerminalOptions> options, IHostApplicationLifetime lifetime,
     TimeProvider clock, ILogger<TerminalEndpoint> log)
 {
     public const string Path = "/v1/sandboxes/terminal/socket";
@@ -24,40 +24,7 @@ internal sealed partial class TerminalEndpoint(
     {
         try
         {
-            // 1
-            if (!context.WebSockets.IsWebSocketRequest)
-            {
-                context.Response.Headers.Upgrade = "websocket";
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status426UpgradeRequired, "This is the address of a WebSocket"));
-                return;
-            }
-
-            if (!origins.Allows(context.Request))
-            {
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Pages of this origin may not open terminals", "ORIGIN_NOT_ALLOWED"));
-                return;
-            }
-
-            var asked = TerminalAsked.Read(context);
-
-            // 2
-            var byToken = asked.View.Token.Length > 0;
-            var caller = byToken ? ClaimedBy(asked.View.Token, context) : await authenticator.AuthenticateAsync(context.Request.Headers, context.TraceIdentifier);
-            if (caller is null)
-            {
-                await ErrorBody.WriteAsync(context, byToken ? NoToken : NoCaller);
-                return;
-            }
-
-            if (!caller.May(Scope))
-            {
-                var facts = new Dictionary<string, string> { ["requiredScope"] = Scope };
-                await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Insufficient permissions", "PERMISSION_DENIED", facts));
-                return;
-            }
-
-            // 3, 4
-            await ConnectAsync(context, asked, caller.Identity, byToken);
+            await OpenAsync(context);
         }
         catch (RequestException exception)
         {
@@ -67,6 +34,10 @@ internal sealed partial class TerminalEndpoint(
         {
             // Nobody listens any more.
         }
+        catch (RpcException exception) when (!context.Response.HasStarted)
+        {
+            await ErrorBody.WriteAsync(context, ErrorTable.From(exception));
+        }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
             LogFault(exception);
@@ -74,13 +45,41 @@ internal sealed partial class TerminalEndpoint(
         }
     }
 
-    // Only a claim: the node that runs the sandbox decides whether the token is true, and answers nothing else before.
-    private static Caller? ClaimedBy(string token, HttpContext context)
+    private async Task OpenAsync(HttpContext context)
     {
-        var organization = token.Split('~')[0];
-        return organization.Length is > 0 and <= 64 && organization.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')
-            ? new Caller(new CallerIdentity(organization, "", [Scope], context.TraceIdentifier), "")
-            : null;
+        // 1
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            context.Response.Headers.Upgrade = "websocket";
+            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status426UpgradeRequired, "This is the address of a WebSocket"));
+            return;
+        }
+
+        if (!origins.Allows(context.Request))
+        {
+            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Pages of this origin may not open terminals", "ORIGIN_NOT_ALLOWED"));
+            return;
+        }
+
+        var asked = TerminalAsked.Read(context);
+
+        // 2
+        var byToken = asked.Token.Length > 0;
+        var caller = await (byToken ? tokens.FindCallerAsync(asked, context.TraceIdentifier) : authenticator.AuthenticateAsync(context.Request.Headers, context.TraceIdentifier));
+        if (caller is null)
+        {
+            await ErrorBody.WriteAsync(context, byToken ? NoToken : NoCaller);
+        }
+        else if (!caller.May(Scope))
+        {
+            var facts = new Dictionary<string, string> { ["requiredScope"] = Scope };
+            await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Insufficient permissions", "PERMISSION_DENIED", facts));
+        }
+        else
+        {
+            // 3, 4
+            await ConnectAsync(context, asked, caller.Identity, byToken);
+        }
     }
 
     private async Task ConnectAsync(HttpContext context, TerminalAsked asked, CallerIdentity caller, bool byToken)
@@ -96,15 +95,17 @@ internal sealed partial class TerminalEndpoint(
         }
         catch (RpcException exception)
         {
-            await RefuseAsync(context, asked, caller, byToken, exception);
-            return;
+            await locator.FailedAsync(caller, asked.SandboxId, exception);
+            throw;
         }
 
         using (call)
         using (var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { SubProtocol = TerminalAsked.Chosen(context) }))
         {
             var carrying = new TerminalSocket(socket, call, options.Value.SendTimeout, clock, lifetime.ApplicationStopping).RunAsync(IsGoneAsync);
-            await (byToken ? carrying : keys.WhileGoodAsync(context, Scope, carrying));
+            await (byToken
+                ? keys.WhileGoodAsync(context, () => authenticator.FindHolderAsync(caller.OrganizationId, caller.KeyId, context.TraceIdentifier), Scope, carrying)
+                : keys.WhileGoodAsync(context, Scope, carrying));
             await over.CancelAsync();
         }
 
@@ -121,22 +122,6 @@ internal sealed partial class TerminalEndpoint(
                 return exception.StatusCode is StatusCode.NotFound or StatusCode.FailedPrecondition;
             }
         }
-    }
-
-    // Whoever has only a claim learns nothing of what there is.
-    private async Task RefuseAsync(HttpContext context, TerminalAsked asked, CallerIdentity caller, bool byToken, RpcException failure)
-    {
-        try
-        {
-            await locator.FailedAsync(caller, asked.SandboxId, failure);
-        }
-        catch (RpcException truth)
-        {
-            failure = truth;
-        }
-
-        var refused = byToken && failure.StatusCode is StatusCode.NotFound or StatusCode.FailedPrecondition or StatusCode.Unauthenticated;
-        await ErrorBody.WriteAsync(context, refused ? NoToken : ErrorTable.From(failure));
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Opening a terminal failed.")]

@@ -5,13 +5,14 @@ using Corral.Node.V1;
 using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
+using Corral.NodeAgent.Terminals;
 using Grpc.Core;
 using Policy = Corral.Egress.V1.Policy;
 
 namespace Corral.NodeAgent.Grpc;
 
-/// <summary>Starts, ends and lists sandboxes, for sessions.</summary>
-internal sealed partial class NodeGrpcService(SandboxTable table, GateAttacher gates, UsageReader usage) : NodeService.NodeServiceBase
+/// <summary>Starts, ends and lists sandboxes, for sessions, and says of terminals' tokens whether they are true, for the gateway.</summary>
+internal sealed partial class NodeGrpcService(SandboxTable table, GateAttacher gates, UsageReader usage, TerminalTokens tokens) : NodeService.NodeServiceBase
 {
     private const long Mebibyte = 1 << 20;
 
@@ -58,6 +59,11 @@ internal sealed partial class NodeGrpcService(SandboxTable table, GateAttacher g
                 }),
             },
         });
+
+    public override Task<CheckTerminalTokenResponse> CheckTerminalToken(CheckTerminalTokenRequest request, ServerCallContext context) =>
+        tokens.Opens(Boxes.Of(table, request.SandboxId, context), TerminalGrpcService.Named(request.Terminal), request.Token)
+            ? Task.FromResult(new CheckTerminalTokenResponse())
+            : throw RpcErrors.Unauthenticated("INVALID_TERMINAL_TOKEN", "Invalid or expired terminal token");
 
     public override async Task<GetUsageResponse> GetUsage(GetUsageRequest request, ServerCallContext context)
     {

@@ -16,13 +16,18 @@ internal sealed class AccessGrpcService(KeyStore keys, ReadyWait ready) : Access
     {
         if (request.KeySha256.Length != DigestLength || await keys.FindAsync(request.KeySha256.Memory) is not { } key)
         {
-            throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key");
+            throw Invalid();
         }
 
         var response = new AuthenticateResponse { OrganizationId = key.Organization, KeyId = key.Id, Plan = key.Plan, ExpiresAt = key.ExpiresAt?.ToTimestamp() };
         response.Scopes.AddRange(key.Scopes);
         return response;
     }
+
+    public override async Task<CheckKeyResponse> CheckKey(CheckKeyRequest request, ServerCallContext context) =>
+        ApiKeys.IsId(request.KeyId) && await keys.FindGoodAsync(request.OrganizationId, request.KeyId) is { } key
+            ? new CheckKeyResponse { Scopes = { key.Scopes }, Plan = key.Plan }
+            : throw Invalid();
 
     public override async Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context)
     {
@@ -49,4 +54,6 @@ internal sealed class AccessGrpcService(KeyStore keys, ReadyWait ready) : Access
             ExpiresAt = record.ExpiresAt?.ToTimestamp(),
         };
     }
+
+    private static RpcException Invalid() => RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key");
 }

@@ -10,6 +10,9 @@ internal sealed class ApiKeys(KeyStore store, TimeProvider clock)
     private static readonly TimeSpan LongestLife = TimeSpan.FromDays(3650);
     private static readonly TimeSpan LongestOverlap = TimeSpan.FromDays(7);
 
+    /// <summary>Whether a text may be a key's id.</summary>
+    public static bool IsId(string id) => id == KeyStore.BootstrapKeyId || Ids.IsValid(id, "key-");
+
     /// <summary>A new key, and its text.</summary>
     public Task<(KeyFacts Facts, string Text)> CreateAsync(CallerIdentity caller, string name, IEnumerable<string> scopes, long? expiresInMs)
     {
@@ -124,8 +127,6 @@ internal sealed class ApiKeys(KeyStore store, TimeProvider clock)
             throw outcome == KeyChange.Revoked ? Revoked() : NotFound();
         }
     }
-
-    private static bool IsId(string id) => id == KeyStore.BootstrapKeyId || Ids.IsValid(id, "key-");
 
     private static global::Grpc.Core.RpcException Revoked() => RpcErrors.FailedPrecondition("API_KEY_REVOKED", "The key does not work any more.");
 

@@ -28,18 +28,11 @@ internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
     public Task<ApiKey?> FindAsync(ReadOnlyMemory<byte> sha256) => redis.RunAsync(async database =>
     {
         var owner = await database.HashGetAsync(DigestKey(sha256.Span), ["organization", "id"]);
-        if (owner[0].IsNull)
-        {
-            return null;
-        }
-
-        var (organization, id) = ((string)owner[0]!, (string)owner[1]!);
-        var reading = database.HashGetAsync(FactsKey(organization, id), FactNames);
-        var plan = await OrganizationStore.PlanAsync(database, organization);
-        return Parse(id, await reading) is { RevokedAt: null } facts && !(facts.ExpiresAt <= clock.GetUtcNow())
-            ? new ApiKey(organization, id, facts.Scopes, plan, facts.ExpiresAt)
-            : null;
+        return owner[0].IsNull ? null : await FindGoodAsync(database, (string)owner[0]!, (string)owner[1]!);
     });
+
+    /// <summary>The same by the key's id.</summary>
+    public Task<ApiKey?> FindGoodAsync(string organization, string id) => redis.RunAsync(database => FindGoodAsync(database, organization, id));
 
     /// <summary>What may be told of an organisation's key; null when there is none.</summary>
     public async Task<KeyFacts?> FindAsync(string organization, string id) =>
@@ -114,6 +107,15 @@ internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
         }
 
         return outcome;
+    }
+
+    private async Task<ApiKey?> FindGoodAsync(IDatabase database, string organization, string id)
+    {
+        var reading = database.HashGetAsync(FactsKey(organization, id), FactNames);
+        var plan = await OrganizationStore.PlanAsync(database, organization);
+        return Parse(id, await reading) is { RevokedAt: null } facts && !(facts.ExpiresAt <= clock.GetUtcNow())
+            ? new ApiKey(organization, id, facts.Scopes, plan, facts.ExpiresAt)
+            : null;
     }
 
     private async Task<KeyChange> ChangeAsync(string organization, string id, TimeSpan keptFor, List<RedisValue> fields) =>
