@@ -90,6 +90,8 @@ public abstract class LimitedGateways : IAsyncLifetime
         app.MapGrpcService<LimitedUpstream.Sandboxes>();
         app.MapGrpcService<LimitedUpstream.Exec>();
         app.MapGrpcService<LimitedUpstream.ApiKeys>();
+        app.MapGrpcService<LimitedUpstream.Node>();
+        app.MapGrpcService<LimitedUpstream.Terminals>();
         await app.StartAsync();
         _apps.Add(app);
     }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Corral.Api.V1;
 using Corral.Hosting;
+using Corral.Node.V1;
 using Corral.Sessions.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -17,10 +18,14 @@ internal sealed class LimitedUpstream
     public const string StrangersKey = "br_live_strangerstrangerstrangerstranger";
     public const string NarrowKey = "br_live_narrownarrownarrownarrownarrowna";
 
+    /// <summary>The proof of a terminal's token that is true.</summary>
+    public const string Proof = "proof";
+
     private readonly ConcurrentDictionary<string, bool> _revoked = [];
     private int _creates;
     private int _runs;
     private int _reads;
+    private int _viewers;
 
     public int Creates => _creates;
 
@@ -31,6 +36,9 @@ internal sealed class LimitedUpstream
 
     /// <summary>What it tells of a sandbox, by its id.</summary>
     public Func<string, Task<Sandbox>> Told { get; set; } = Ready;
+
+    /// <summary>How many terminals were looked at.</summary>
+    public int Viewers => _viewers;
 
     /// <summary>Who asked for the creates, in order.</summary>
     public ConcurrentQueue<CallerIdentity> Callers { get; } = [];
@@ -81,6 +89,14 @@ internal sealed class LimitedUpstream
             var response = new AuthenticateResponse { OrganizationId = found.Organization, KeyId = found.Id, Plan = "pro" };
             response.Scopes.AddRange(found.Key == NarrowKey ? ["webhooks:read"] : []);
             return Task.FromResult(response);
+        }
+
+        public override Task<CheckKeyResponse> CheckKey(CheckKeyRequest request, ServerCallContext context)
+        {
+            var found = Keys.FirstOrDefault(k => (k.Organization, k.Id) == (request.OrganizationId, request.KeyId));
+            return found.Key is null || upstream._revoked.ContainsKey(found.Key)
+                ? throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key")
+                : Task.FromResult(new CheckKeyResponse { Plan = "pro" });
         }
 
         public override Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context) => Task.FromResult(new LocateResponse { NodeAddress = address });
@@ -135,5 +151,25 @@ internal sealed class LimitedUpstream
             Interlocked.Increment(ref upstream._runs);
             return new RunResponse { Stdout = ByteString.CopyFromUtf8(upstream.Output) };
         });
+    }
+
+    internal sealed class Node : NodeService.NodeServiceBase
+    {
+        public override Task<CheckTerminalTokenResponse> CheckTerminalToken(CheckTerminalTokenRequest request, ServerCallContext context) =>
+            request.Token.EndsWith("~" + Proof, StringComparison.Ordinal)
+                ? Task.FromResult(new CheckTerminalTokenResponse())
+                : throw RpcErrors.Unauthenticated("INVALID_TERMINAL_TOKEN", "Invalid or expired terminal token");
+    }
+
+    internal sealed class Terminals(LimitedUpstream upstream) : TerminalService.TerminalServiceBase
+    {
+        public override async Task ConnectTerminal(
+            IAsyncStreamReader<ConnectTerminalRequest> requestStream, IServerStreamWriter<ConnectTerminalResponse> responseStream, ServerCallContext context)
+        {
+            await requestStream.MoveNext(context.CancellationToken);
+            Interlocked.Increment(ref upstream._viewers);
+            await responseStream.WriteAsync(new ConnectTerminalResponse { Attached = new TerminalAttached { Session = "s", Size = new TerminalSize() } }, context.CancellationToken);
+            await Task.Delay(Timeout.Infinite, context.CancellationToken);
+        }
     }
 }

@@ -47,14 +47,7 @@ internal sealed class NativeProxy(
                 ?? throw RpcErrors.Unauthenticated("INVALID_API_KEY", "Invalid or missing API key");
 
             // 3
-            if (await rates.TakeAsync(caller.Identity.OrganizationId, method) is { } rate)
-            {
-                rate.WriteTo(context.Response.Headers);
-                if (!rate.Taken)
-                {
-                    throw rate.Refusal(caller.Plan);
-                }
-            }
+            await rates.TakeAsync(context, caller, method);
 
             // 4
             if (!caller.May(ScopeOf(method)))

@@ -1,3 +1,4 @@
+using Corral.Gateway.Security;
 using Corral.Redis;
 using Google.Protobuf.Reflection;
 using Microsoft.Extensions.Options;
@@ -10,14 +11,24 @@ internal sealed class RateLimiter(RedisConnection redis, IOptions<RateLimitOptio
 {
     private static readonly RedisScript TakeScript = RedisScript.Embedded(typeof(RateLimiter).Assembly, "RateLimits.take.lua");
 
-    /// <summary>Takes a token for a call; null where there are no limits.</summary>
-    public async Task<RateAnswer?> TakeAsync(string organization, MethodDescriptor method)
+    /// <summary>Takes a token for a caller's call and tells the client where it stands; throws the refusal when there is none.</summary>
+    public async Task TakeAsync(HttpContext context, Caller caller, MethodDescriptor method)
     {
         if (!options.Value.Enabled)
         {
-            return null;
+            return;
         }
 
+        var rate = await TakeAsync(caller.Identity.OrganizationId, method);
+        rate.WriteTo(context.Response.Headers);
+        if (!rate.Taken)
+        {
+            throw rate.Refusal(caller.Plan);
+        }
+    }
+
+    private async Task<RateAnswer> TakeAsync(string organization, MethodDescriptor method)
+    {
         var (bucket, figures) = RateTable.Of(method, options.Value);
         var result = (long[])(await TakeScript.RunAsync(redis, ["{" + organization + "}:gateway:rate:" + bucket], figures.PerMinute, figures.Burst))!;
         if (result[0] == 0)

@@ -48,14 +48,7 @@ internal sealed partial class ApiEndpoint(
         }
 
         // 3
-        if (await rates.TakeAsync(caller.Identity.OrganizationId, route.Descriptor) is { } rate)
-        {
-            rate.WriteTo(context.Response.Headers);
-            if (!rate.Taken)
-            {
-                throw rate.Refusal(caller.Plan);
-            }
-        }
+        await rates.TakeAsync(context, caller, route.Descriptor);
 
         // 4
         if (!caller.May(route.Call.Scope))

@@ -1,22 +1,26 @@
 using Corral.Api.V1;
 using Corral.Gateway.Errors;
+using Corral.Gateway.RateLimits;
 using Corral.Gateway.Routing;
 using Corral.Gateway.Security;
 using Corral.Gateway.Transcoding;
 using Corral.Hosting;
+using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 
 namespace Corral.Gateway.Terminals;
 
 /// <summary>Opens the WebSockets of terminals.</summary>
-/// <remarks>1 what is asked, 2 caller, 3 node and terminal, 4 WebSocket. Until the terminal itself answered, an error is an ordinary answer.</remarks>
+/// <remarks>1 what is asked, 2 caller, 3 rate, 4 scope, 5 node and terminal, 6 WebSocket. Until the terminal itself answered, an error is an ordinary answer.</remarks>
 internal sealed partial class TerminalEndpoint(
-    Authenticator authenticator, TokenCheck tokens, KeyWatch keys, SandboxLocator locator, ChannelPool channels, OriginCheck origins, IOptions<TerminalOptions> options, IHostApplicationLifetime lifetime,
-    TimeProvider clock, ILogger<TerminalEndpoint> log)
+    Authenticator authenticator, TokenCheck tokens, RateLimiter rates, KeyWatch keys, SandboxLocator locator, ChannelPool channels, OriginCheck origins,
+    IOptions<TerminalOptions> options, IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<TerminalEndpoint> log)
 {
     public const string Path = "/v1/sandboxes/terminal/socket";
     private const string Scope = "sandbox_sessions:exec";
+    // A WebSocket is the same call as the native one, and takes from the same bucket.
+    private static readonly MethodDescriptor Call = TerminalService.Descriptor.FindMethodByName(nameof(TerminalService.TerminalServiceClient.ConnectTerminal));
     private static readonly ApiError NoCaller = new(StatusCodes.Status401Unauthorized, "Invalid or missing API key");
     private static readonly ApiError NoToken = new(StatusCodes.Status401Unauthorized, "Invalid or expired terminal token", "INVALID_TERMINAL_TOKEN");
 
@@ -35,6 +39,10 @@ internal sealed partial class TerminalEndpoint(
             // Nobody listens any more.
         }
         catch (RpcException exception) when (!context.Response.HasStarted)
+        {
+            await ErrorBody.WriteAsync(context, ErrorTable.From(exception));
+        }
+        catch (DependencyUnavailableException exception) when (!context.Response.HasStarted)
         {
             await ErrorBody.WriteAsync(context, ErrorTable.From(exception));
         }
@@ -69,15 +77,21 @@ internal sealed partial class TerminalEndpoint(
         if (caller is null)
         {
             await ErrorBody.WriteAsync(context, byToken ? NoToken : NoCaller);
+            return;
         }
-        else if (!caller.May(Scope))
+
+        // 3
+        await rates.TakeAsync(context, caller, Call);
+
+        // 4
+        if (!caller.May(Scope))
         {
             var facts = new Dictionary<string, string> { ["requiredScope"] = Scope };
             await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Insufficient permissions", "PERMISSION_DENIED", facts));
         }
         else
         {
-            // 3, 4
+            // 5, 6
             await ConnectAsync(context, asked, caller.Identity, byToken);
         }
     }
