@@ -25,6 +25,12 @@ public sealed record CallerIdentity(string OrganizationId, string KeyId, IReadOn
     /// <summary>Metadata key of what makes a repeated request the same.</summary>
     public const string IdempotencyIdKey = "corral-idempotency-id";
 
+    /// <summary>
+    /// Metadata key of a sandbox that the gateway found to be the organisation's. A service that knows nothing of a sandbox itself, because it is
+    /// over, answers for this one only: what stands in the request may be another, where the gateway passes it on unread.
+    /// </summary>
+    public const string SandboxKey = "corral-sandbox";
+
     /// <summary>The caller of an RPC; UNAUTHENTICATED when it names no organisation.</summary>
     public static CallerIdentity From(ServerCallContext context) => From(context.RequestHeaders);
 

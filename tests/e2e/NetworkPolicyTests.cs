@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Corral.Api.V1;
 using Corral.Tests.Instance;
+using Google.Protobuf;
+using Grpc.Core;
 using Xunit;
 
 namespace Corral.EndToEnd.Tests;
@@ -189,6 +192,61 @@ public sealed class NetworkPolicyTests(SharedInstance shared)
         {
             await shared.Boxes.EndAsync(id);
         }
+    }
+
+    [Fact]
+    public async Task WhatASandboxTried_IsListedAfterItsEnd_ForItsOwnOrganisationOnly()
+    {
+        using var theirs = await shared.OrganizationAsync("builder");
+        var id = await theirs.ReadyAsync(new() { ["runtime"] = "base", ["networkPolicy"] = new JsonObject { ["mode"] = "deny-all" } });
+        await theirs.ExecAsync(id, "getent hosts refused.example.com; true");
+        await theirs.EndAsync(id);
+        await theirs.UntilAsync(id, "ended");
+
+        var listed = await theirs.GetAsync($"/v1/sandboxes/egress?id={id}&refusedOnly=true");
+        var streamed = await theirs.SendAsync(new HttpRequestMessage(HttpMethod.Get, $"/v1/sandboxes/egress?id={id}") { Headers = { Accept = { new("text/event-stream") } } });
+        var others = await shared.Boxes.GetAsync($"/v1/sandboxes/egress?id={id}");
+
+        Assert.Equal(HttpStatusCode.OK, listed.Status);
+        Assert.Contains(listed.Body!["items"]!.AsArray(), item => (string?)item!["name"] == "refused.example.com" && (string?)item["kind"] == "dns" && !(bool)item["allowed"]!);
+        Assert.Equal(HttpStatusCode.Conflict, streamed.Status);
+        Assert.Equal((HttpStatusCode.NotFound, "Sandbox session not found"), (others.Status, others.Error));
+    }
+
+    [Fact]
+    public async Task ASandboxThatEndedBeforeItHadANode_HasNoRecord_AndThatIsSaid()
+    {
+        using var theirs = await shared.OrganizationAsync("free");
+        var running = await theirs.ReadyAsync(new() { ["runtime"] = "base" });
+        var waiting = (string)(await theirs.PostAsync("/v1/sandboxes", new() { ["runtime"] = "base", ["queueAtLimit"] = true })).Body!["id"]!;
+
+        var before = await theirs.GetAsync($"/v1/sandboxes/egress?id={waiting}");
+        await theirs.EndAsync(waiting);
+        await theirs.UntilAsync(waiting, "ended");
+        var after = await theirs.GetAsync($"/v1/sandboxes/egress?id={waiting}");
+        await theirs.EndAsync(running);
+
+        Assert.Equal((HttpStatusCode.Conflict, "SANDBOX_NOT_READY"), (before.Status, (string?)before.Body!["code"]));
+        Assert.Equal((HttpStatusCode.Conflict, "SANDBOX_NEVER_RAN"), (after.Status, (string?)after.Body!["code"]));
+    }
+
+    [Fact]
+    public async Task ASandboxNamedBehindOnesOwn_IsNotListed()
+    {
+        using var theirs = await shared.OrganizationAsync("builder");
+        var id = await theirs.ReadyAsync(new() { ["runtime"] = "base" });
+        await theirs.EndAsync(id);
+        await theirs.UntilAsync(id, "ended");
+        var own = await shared.SandboxAsync("runc");
+        // Field 1 twice: who reads only the beginning sees the first, who reads all of it the last.
+        byte[] request = [.. new ListEgressRequest { SandboxId = own }.ToByteArray(), .. new ListEgressRequest { SandboxId = id }.ToByteArray()];
+        var bytes = Marshallers.Create(static (byte[] value) => value, static value => value);
+        var method = new Method<byte[], byte[]>(MethodType.Unary, EgressLogService.Descriptor.FullName, "ListEgress", bytes, bytes);
+
+        using var call = shared.Instance.Channel.CreateCallInvoker().AsyncUnaryCall(method, null, new CallOptions(shared.Instance.Credentials), request);
+
+        Assert.Equal(StatusCode.NotFound, (await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync)).StatusCode);
+        Assert.NotEmpty((await new EgressLogService.EgressLogServiceClient(shared.Instance.Channel).ListEgressAsync(new ListEgressRequest { SandboxId = own }, shared.Instance.Credentials)).Items);
     }
 
     private Task<Answer> CreateAsync(string policy) => shared.Boxes.PostTextAsync("/v1/sandboxes", $$"""{"runtime":"base","networkPolicy":{{policy}}}""");

@@ -18,6 +18,9 @@ internal sealed class LimitedUpstream
     public const string StrangersKey = "br_live_strangerstrangerstrangerstranger";
     public const string NarrowKey = "br_live_narrownarrownarrownarrownarrowna";
 
+    /// <summary>A sandbox whose node is gone.</summary>
+    public const string OfALostNode = "sbx-lost";
+
     /// <summary>The proof of a terminal's token that is true.</summary>
     public const string Proof = "proof";
 
@@ -99,7 +102,8 @@ internal sealed class LimitedUpstream
                 : Task.FromResult(new CheckKeyResponse { Plan = "pro" });
         }
 
-        public override Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context) => Task.FromResult(new LocateResponse { NodeAddress = address });
+        public override Task<LocateResponse> Locate(LocateRequest request, ServerCallContext context) =>
+            Task.FromResult(new LocateResponse { NodeAddress = request.SandboxId == OfALostNode ? address + ".lost" : address });
     }
 
     internal sealed class Sandboxes(LimitedUpstream upstream) : SandboxService.SandboxServiceBase

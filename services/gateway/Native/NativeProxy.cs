@@ -56,12 +56,12 @@ internal sealed class NativeProxy(
             }
 
             // 5
-            var address = Route.IsOnNode(method.Service) ? await NodeAsync(context, caller) : _sessions;
+            var (address, sandboxId) = Route.IsOnNode(method.Service) ? await NodeAsync(context, method, caller) : (_sessions, "");
 
             // 6
             var changes = Route.MayChangeRecords(method) ? answers : null;
             changes?.Forget(caller.Identity.OrganizationId);
-            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity, changes));
+            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity, sandboxId, changes));
             await (method.IsServerStreaming || method.IsClientStreaming ? keys.WhileGoodAsync(context, ScopeOf(method), forwarding.AsTask()) : forwarding.AsTask());
         }
         catch (RpcException exception) when (!context.Response.HasStarted)
@@ -78,11 +78,11 @@ internal sealed class NativeProxy(
         }
     }
 
-    private async Task<string> NodeAsync(HttpContext context, Caller caller)
+    private async Task<(string Address, string SandboxId)> NodeAsync(HttpContext context, MethodDescriptor method, Caller caller)
     {
         var id = await FirstFrame.SandboxIdAsync(context.Request.BodyReader, context.RequestAborted)
             ?? throw RpcErrors.InvalidArgument("sandbox_id", "the first message is not a readable gRPC message");
-        return await locator.FindAsync(caller.Identity, id);
+        return (await (Route.IsOfThePast(method) ? locator.FindLastAsync(caller.Identity, id) : locator.FindAsync(caller.Identity, id)), id);
     }
 
     private static string ScopeOf(MethodDescriptor method) =>
@@ -101,8 +101,11 @@ internal sealed class NativeProxy(
         }
     }
 
-    /// <summary>Says who calls, in place of whatever the client says of that, and has answers forgotten that the call may have changed before the client has its own.</summary>
-    private sealed class CallerTransformer(CallerIdentity caller, KeptAnswers? changes) : HttpTransformer
+    /// <summary>
+    /// Says who calls, and about which sandbox, in place of whatever the client says of that, and has answers forgotten that the call may have
+    /// changed before the client has its own.
+    /// </summary>
+    private sealed class CallerTransformer(CallerIdentity caller, string sandboxId, KeptAnswers? changes) : HttpTransformer
     {
         public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
         {
@@ -123,6 +126,11 @@ internal sealed class NativeProxy(
             foreach (var entry in caller.ToMetadata())
             {
                 proxyRequest.Headers.TryAddWithoutValidation(entry.Key, entry.Value);
+            }
+
+            if (sandboxId.Length > 0)
+            {
+                proxyRequest.Headers.TryAddWithoutValidation(CallerIdentity.SandboxKey, sandboxId);
             }
         }
     }

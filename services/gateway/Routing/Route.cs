@@ -92,6 +92,9 @@ internal sealed class Route
         && options.GetExtension(AnnotationsExtensions.Http)?.PatternCase != HttpRule.PatternOneofCase.Get
         && options.GetExtension(DialectExtensions.Call)?.Kept != true;
 
+    /// <summary>Whether a sandbox's node answers the call even when the sandbox is over.</summary>
+    public static bool IsOfThePast(MethodDescriptor method) => method is { Service.Name: "EgressLogService", Name: "ListEgress" };
+
     /// <summary>Whether a part of a path stands for a field.</summary>
     public static bool IsParameter(string part) => part is ['{', .., '}'];
 

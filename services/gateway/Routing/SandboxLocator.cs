@@ -34,6 +34,13 @@ internal sealed class SandboxLocator(AccessService.AccessServiceClient access, T
         return found.NodeAddress;
     }
 
+    /// <summary>Where a sandbox runs or, if it is over, ran last. Not kept: few ask, and most of them once.</summary>
+    public async Task<string> FindLastAsync(CallerIdentity caller, string sandboxId)
+    {
+        var options = new CallOptions(caller.ToMetadata(), clock.GetUtcNow().UtcDateTime + Patience);
+        return (await access.LocateAsync(new LocateRequest { SandboxId = sandboxId, LastPlace = true }, options)).NodeAddress;
+    }
+
     /// <summary>
     /// Forgets where a sandbox is when a call of its node failed. When the node does not have it, or no longer, sessions is asked at once:
     /// its answer, not found or not ready, is the truth, and is thrown.

@@ -13,10 +13,17 @@ internal sealed class Upstreams(ChannelPool channels, SandboxLocator locator, IC
     private static readonly TimeSpan LongCall = TimeSpan.FromMinutes(125);
     private static readonly TimeSpan ShortCall = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan NodeRetry = TimeSpan.FromSeconds(30);
+
     private readonly string _sessions = configuration.ServiceAddress("sessions");
 
     public async Task<byte[]> UnaryAsync(Route route, Caller caller, IMessage request, CancellationToken cancellationToken)
     {
+        if (Route.IsOfThePast(route.Descriptor))
+        {
+            return await OfThePastAsync(route, caller, request, cancellationToken);
+        }
+
         var (invoker, options) = await PrepareAsync(route, caller, request, cancellationToken);
         try
         {
@@ -55,6 +62,24 @@ internal sealed class Upstreams(ChannelPool channels, SandboxLocator locator, IC
     {
         var (invoker, options) = await PrepareAsync(route, caller, request, cancellationToken);
         return invoker.AsyncServerStreamingCall(route.Method, null, options.WithDeadline(DateTime.MaxValue), request.ToByteArray());
+    }
+
+    // Asks the node that runs or ran the sandbox. That may be gone for good, which trying again shortly does not help.
+    private async Task<byte[]> OfThePastAsync(Route route, Caller caller, IMessage request, CancellationToken cancellationToken)
+    {
+        var id = route.SandboxId(request);
+        var metadata = caller.Identity.ToMetadata();
+        metadata.Add(CallerIdentity.SandboxKey, id);
+        var node = channels.Get(await locator.FindLastAsync(caller.Identity, id)).CreateCallInvoker();
+        try
+        {
+            using var call = node.AsyncUnaryCall(route.Method, null, new CallOptions(metadata, clock.GetUtcNow().UtcDateTime + ShortCall, cancellationToken), request.ToByteArray());
+            return await call;
+        }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.Unavailable && RpcErrors.Read(exception).Reason.Length == 0)
+        {
+            throw RpcErrors.Unavailable("NODE_UNAVAILABLE", "The node that ran the sandbox does not answer, and what is asked for is kept there only", NodeRetry);
+        }
     }
 
     // False when the call was answered already: its answer says why.

@@ -17,6 +17,13 @@ internal static class Boxes
             : throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox not found");
     }
 
+    /// <summary>Checks that a sandbox, one that is over included, is the caller's.</summary>
+    public static void CheckPast(SandboxTable table, string sandboxId, ServerCallContext context)
+    {
+        // Nothing is known here any more of one that is over: the gateway says whose it was.
+        if (table.Find(sandboxId) is not null || context.RequestHeaders.GetValue(CallerIdentity.SandboxKey) != sandboxId) Of(table, sandboxId, context);
+    }
+
     public static RpcException Missing(SandboxTable table, string sandboxId) => table.Knows(sandboxId)
         ? RpcErrors.FailedPrecondition("SANDBOX_NOT_READY", "The sandbox takes no work now.")
         : RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox not found");

@@ -17,7 +17,7 @@ internal sealed class EgressLogGrpcService(EgressService.EgressServiceClient egr
 
     public override async Task<ListEgressResponse> ListEgress(ListEgressRequest request, ServerCallContext context)
     {
-        Boxes.Of(table, request.SandboxId, context);
+        Boxes.CheckPast(table, request.SandboxId, context);
         var limit = request.HasLimit ? request.Limit : UsualRecords;
         if (limit is < 1 or > MaxRecords) throw RpcErrors.InvalidArgument("limit", $"must be 1 to {MaxRecords}");
         CheckAfter(request.After);

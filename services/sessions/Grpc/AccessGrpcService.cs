@@ -40,9 +40,11 @@ internal sealed class AccessGrpcService(KeyStore keys, ReadyWait ready) : Access
         var patience = TimeSpan.FromMilliseconds(request.WaitMs);
         var record = (Ids.IsValid(request.SandboxId, "sbx-") ? await ready.FindAsync(caller.OrganizationId, request.SandboxId, patience, context.CancellationToken) : null)
             ?? throw RpcErrors.NotFound("SANDBOX_NOT_FOUND", "Sandbox session not found");
-        if (!record.TakesWork)
+        if (!record.TakesWork && !(request.LastPlace && record.NodeAddress.Length > 0))
         {
-            throw RpcErrors.FailedPrecondition("SANDBOX_NOT_READY", "Sandbox is not ready");
+            throw request.LastPlace && record.IsOver
+                ? RpcErrors.FailedPrecondition("SANDBOX_NEVER_RAN", "The sandbox ended before it had a node: there is nothing of it")
+                : RpcErrors.FailedPrecondition("SANDBOX_NOT_READY", "Sandbox is not ready");
         }
 
         return new LocateResponse
