@@ -177,6 +177,26 @@ public sealed class TerminalTests(SharedInstance shared)
     }
 
     [Fact]
+    public async Task TheAddressThatASandboxTells_OpensItsTerminalForAKey_WhileItTakesWork()
+    {
+        var created = await shared.Boxes.PostAsync("/v1/sandboxes", new() { ["runtime"] = "base" });
+        var id = (string)created.Body!["id"]!;
+        var ready = await shared.Boxes.UntilAsync(id, "ready");
+        var url = (string)ready["terminalUrl"]!;
+
+        Assert.Null(created.Body["terminalUrl"]);
+        Assert.StartsWith("ws://" + shared.Instance.Endpoint.Authority, url, StringComparison.Ordinal);
+        Assert.Contains(url, (await shared.Boxes.GetAsync("/v1/sandboxes")).Body!["items"]!.AsArray().Select(item => (string?)item!["terminalUrl"]));
+        Assert.Equal(401, await RefusedAsync(url));
+        using (await TerminalClient.ConnectAsync(url, configure: options => options.SetRequestHeader("Authorization", "Bearer " + shared.Instance.Key)))
+        {
+        }
+
+        await shared.Boxes.EndAsync(id);
+        Assert.Null((await shared.Boxes.UntilAsync(id, "ended"))["terminalUrl"]);
+    }
+
+    [Fact]
     public async Task ATerminal_EndsWithItsSandbox()
     {
         var id = await shared.Boxes.ReadyAsync(new() { ["runtime"] = "base", ["isolation"] = "runc" });

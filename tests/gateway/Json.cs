@@ -32,7 +32,7 @@ internal static class Json
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer))
         {
-            JsonMessageWriter.Write(json, message);
+            new JsonMessageWriter(json, "wss://corral.example").Write(message);
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);

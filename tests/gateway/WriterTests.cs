@@ -25,6 +25,16 @@ public sealed class WriterTests
             CreatedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(1_772_078_705_353)),
         }));
 
+    [Fact]
+    public void AWebSocketsPath_IsWrittenAsItsAddress_WhereverItStands()
+    {
+        var sandbox = new Sandbox { TerminalUrl = "/v1/socket?id=a" };
+        const string address = "\"terminalUrl\":\"wss://corral.example/v1/socket?id=a\"";
+
+        Assert.Contains(address, Json.Write(sandbox), StringComparison.Ordinal);
+        Assert.Contains(address, Json.Write(new ListResponse { Items = { sandbox } }), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(SandboxState.Assigning, "assigning")]
     [InlineData(SandboxState.Ready, "ready")]

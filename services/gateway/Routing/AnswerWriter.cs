@@ -66,11 +66,10 @@ internal static class AnswerWriter
 
     private static async Task WriteJsonAsync(HttpContext context, IMessage message)
     {
-        SocketUrls.Complete(context, message);
         context.Response.ContentType = "application/json";
         await using (var json = new Utf8JsonWriter(context.Response.BodyWriter, Writing))
         {
-            JsonMessageWriter.Write(json, message);
+            new JsonMessageWriter(json, SocketUrls.OriginFor(context)).Write(message);
         }
 
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Corral.Gateway.Errors;
+using Corral.Gateway.Terminals;
 using Corral.Gateway.Transcoding;
 using Google.Protobuf;
 using Grpc.Core;
@@ -42,6 +43,7 @@ internal sealed class EventStream(TimeProvider clock)
     private async Task PumpAsync(HttpContext context, Route route, IAsyncStreamReader<byte[]> stream, Task<bool> next)
     {
         var output = context.Response.BodyWriter;
+        var socketOrigin = SocketUrls.OriginFor(context);
         while (true)
         {
             while (!next.IsCompleted)
@@ -60,14 +62,14 @@ internal sealed class EventStream(TimeProvider clock)
                 break;
             }
 
-            WriteMessage(output, route.Descriptor.OutputType.Parser.ParseFrom(stream.Current));
+            WriteMessage(output, route.Descriptor.OutputType.Parser.ParseFrom(stream.Current), socketOrigin);
             next = stream.MoveNext(context.RequestAborted);
         }
 
         await output.FlushAsync(context.RequestAborted);
     }
 
-    private static void WriteMessage(IBufferWriter<byte> output, IMessage message)
+    private static void WriteMessage(IBufferWriter<byte> output, IMessage message, string socketOrigin)
     {
         var chosen = message.Descriptor.Oneofs[0].Accessor.GetCaseFieldDescriptor(message);
         if (chosen?.Accessor.GetValue(message) is not IMessage data)
@@ -78,7 +80,7 @@ internal sealed class EventStream(TimeProvider clock)
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Writing))
         {
-            JsonMessageWriter.Write(json, data);
+            new JsonMessageWriter(json, socketOrigin).Write(data);
         }
 
         var sequence = data.Descriptor.FindFieldByName("sequence")?.Accessor.GetValue(data);

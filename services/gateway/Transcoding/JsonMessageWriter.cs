@@ -9,18 +9,20 @@ namespace Corral.Gateway.Transcoding;
 
 /// <summary>Writes each message in its own dialect. Both have int64 as numbers and lower-case enums.</summary>
 /// <remarks>boxes: lowerCamelCase, explicit nulls, epoch milliseconds. leap: snake_case, nothing for what is not set, RFC 3339.</remarks>
-internal static class JsonMessageWriter
+/// <param name="json">Where to.</param>
+/// <param name="socketOrigin">What WebSockets' addresses begin with, such as <c>wss://sandboxes.example</c>.</param>
+internal sealed class JsonMessageWriter(Utf8JsonWriter json, string socketOrigin)
 {
     private const string Rfc3339 = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
 
-    public static void Write(Utf8JsonWriter json, IMessage message)
+    public void Write(IMessage message)
     {
         json.WriteStartObject();
-        WriteFields(json, message);
+        WriteFields(message);
         json.WriteEndObject();
     }
 
-    private static void WriteFields(Utf8JsonWriter json, IMessage message)
+    private void WriteFields(IMessage message)
     {
         var shape = MessageShape.Of(message.Descriptor);
         foreach (var field in shape.Fields)
@@ -30,7 +32,7 @@ internal static class JsonMessageWriter
             {
                 if (descriptor.Accessor.GetValue(message) is IMessage inner)
                 {
-                    WriteFields(json, inner);
+                    WriteFields(inner);
                 }
 
                 continue;
@@ -49,21 +51,25 @@ internal static class JsonMessageWriter
             json.WritePropertyName(field.Name);
             if (descriptor.IsMap)
             {
-                WriteMap(json, (IDictionary)descriptor.Accessor.GetValue(message), descriptor.MessageType.FindFieldByNumber(2), shape.Leap);
+                WriteMap((IDictionary)descriptor.Accessor.GetValue(message), descriptor.MessageType.FindFieldByNumber(2), shape.Leap);
             }
             else if (descriptor.IsRepeated)
             {
                 json.WriteStartArray();
                 foreach (var item in (IList)descriptor.Accessor.GetValue(message))
                 {
-                    WriteValue(json, descriptor, item, shape.Leap, base64: false);
+                    WriteValue(descriptor, item, shape.Leap, base64: false);
                 }
 
                 json.WriteEndArray();
             }
+            else if (field.Options.SocketUrl)
+            {
+                json.WriteStringValue(socketOrigin + (string)descriptor.Accessor.GetValue(message));
+            }
             else
             {
-                WriteValue(json, descriptor, descriptor.Accessor.GetValue(message), shape.Leap, IsBase64(field, shape, message));
+                WriteValue(descriptor, descriptor.Accessor.GetValue(message), shape.Leap, IsBase64(field, shape, message));
             }
         }
     }
@@ -80,19 +86,19 @@ internal static class JsonMessageWriter
         field.Options.Base64When.Length > 0
         && (bool)shape.Descriptor.FindFieldByName(field.Options.Base64When).Accessor.GetValue(message);
 
-    private static void WriteMap(Utf8JsonWriter json, IDictionary map, FieldDescriptor value, bool leap)
+    private void WriteMap(IDictionary map, FieldDescriptor value, bool leap)
     {
         json.WriteStartObject();
         foreach (DictionaryEntry entry in map)
         {
             json.WritePropertyName((string)entry.Key);
-            WriteValue(json, value, entry.Value!, leap, base64: false);
+            WriteValue(value, entry.Value!, leap, base64: false);
         }
 
         json.WriteEndObject();
     }
 
-    private static void WriteValue(Utf8JsonWriter json, FieldDescriptor field, object value, bool leap, bool base64)
+    private void WriteValue(FieldDescriptor field, object value, bool leap, bool base64)
     {
         switch (value)
         {
@@ -128,7 +134,7 @@ internal static class JsonMessageWriter
                 json.WriteNumberValue(time.ToDateTimeOffset().ToUnixTimeMilliseconds());
                 break;
             case IMessage message:
-                Write(json, message);
+                Write(message);
                 break;
             default:
                 json.WriteStringValue(EnumText(field.EnumType, Convert.ToInt32(value, CultureInfo.InvariantCulture)));

@@ -36,6 +36,12 @@ internal static class Sandboxes
             sandbox.Isolation = record.Isolation;
         }
 
+        if (record.TakesWork)
+        {
+            // No token in it: who may read of a sandbox may not type in it for that.
+            sandbox.TerminalUrl = "/v1/sandboxes/terminal/socket?id=" + record.Id;
+        }
+
         if (record.DurationMs is { } duration)
         {
             sandbox.DurationMs = duration;
