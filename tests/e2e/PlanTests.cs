@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Corral.Tests.Instance;
+using Corral.Tests.Support;
 using Xunit;
 
 namespace Corral.EndToEnd.Tests;
@@ -49,8 +50,7 @@ public sealed class PlanTests(SharedInstance shared)
 
         var id = (string)made.Body["id"]!;
         Assert.Equal(HttpStatusCode.OK, (await ours.DeleteAsync($"/v1/api-keys?id={id}")).Status);
-        await Task.Delay(TimeSpan.FromSeconds(1));
-        Assert.Equal(HttpStatusCode.Unauthorized, (await reader.GetAsync("/v1/sandboxes")).Status);
+        await Eventually.Async("the key is nobody's", async () => (await reader.GetAsync("/v1/sandboxes")).Status == HttpStatusCode.Unauthorized);
         var listed = (await ours.GetAsync("/v1/api-keys")).Body!["items"]!.AsArray();
         Assert.Equal("revoked", (string)listed.Single(key => (string)key!["id"]! == id)!["status"]!);
         Assert.DoesNotContain((string)made.Body["key"]!, (await ours.GetAsync("/v1/api-keys")).Text, StringComparison.Ordinal);

@@ -2,6 +2,7 @@ using Corral.Egress.V1;
 using Corral.Hosting;
 using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Sandboxes;
+using Corral.Tests.Support;
 using Xunit;
 
 namespace Corral.NodeAgent.Tests;
@@ -10,7 +11,6 @@ namespace Corral.NodeAgent.Tests;
 public sealed class OutboundTests
 {
     private const string OwnCertificate = "/etc/ssl/certs/corral.pem";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Theory]
     [InlineData("runc", false)]
@@ -86,7 +86,7 @@ public sealed class OutboundTests
         await WarmAsync(node, "runc");
         var before = node.Get<WarmPool>().Counts()[new WarmKind("base", "runc")];
         await egress.StopAsync();
-        await UntilAsync(() => node.Get<GateAttacher>().IsAway, "the node knows that egress is away");
+        await Eventually.Async("the node knows that egress is away", () => node.Get<GateAttacher>().IsAway);
 
         Assert.IsType<StartOutcome.NoEgress>(await node.Table.StartAsync(Order(node, "runc"), CancellationToken.None));
 
@@ -122,10 +122,10 @@ public sealed class OutboundTests
         await node.Get<GateAttacher>().UpdateAsync(box, Policy(7), CancellationToken.None);
 
         await egress.StopAsync();
-        await UntilAsync(() => node.Table.List().Single().PolicyVersion == 0, "the node says that nothing leaves");
+        await Eventually.Async("the node says that nothing leaves", () => node.Table.List().Single().PolicyVersion == 0);
         await egress.RestartAsync();
 
-        await UntilAsync(() => node.Table.List().Single().PolicyVersion == 7, "the policy is in force again");
+        await Eventually.Async("the policy is in force again", () => node.Table.List().Single().PolicyVersion == 7);
         Assert.Equal(7, egress.Gates[order.SandboxId].Policy.Version);
         Assert.NotEqual(before, await node.ShAsync(box, $"cat {OwnCertificate}"));
         Assert.Equal("1", await node.ShAsync(box, $"grep -c 'BEGIN CERTIFICATE' {OwnCertificate}"));
@@ -161,7 +161,7 @@ public sealed class OutboundTests
         await Assert.ThrowsAsync<EgressUnavailableException>(() => node.Get<GateAttacher>().UpdateAsync(box, Policy(2), CancellationToken.None));
         await egress.RestartAsync();
 
-        await UntilAsync(() => node.Table.List().Single().PolicyVersion == 2, "the policy is in force");
+        await Eventually.Async("the policy is in force", () => node.Table.List().Single().PolicyVersion == 2);
         Assert.Equal(2, egress.Gates[order.SandboxId].Policy.Version);
     }
 
@@ -179,7 +179,7 @@ public sealed class OutboundTests
 
         await using var second = await TestNode.StartAsync(home, egress: egress.Address);
 
-        await UntilAsync(() => !egress.Gates.ContainsKey("sbx-nobodys"), "a gate that is nobody's is let go");
+        await Eventually.Async("a gate that is nobody's is let go", () => !egress.Gates.ContainsKey("sbx-nobodys"));
         Assert.Contains(order.SandboxId, egress.Gates.Keys);
         Assert.Equal(0, second.Table.List().Single().PolicyVersion);
         Assert.Equal(4, await second.Get<GateAttacher>().UpdateAsync(second.Table.Find(order.SandboxId)!, Policy(4), CancellationToken.None));
@@ -196,16 +196,6 @@ public sealed class OutboundTests
     {
         var kind = new WarmKind("base", isolation);
         node.Get<WarmPool>().SetTargets([KeyValuePair.Create(kind, 1)]);
-        await UntilAsync(() => node.Get<WarmPool>().Counts().GetValueOrDefault(kind) >= 1, "the pool is warm");
-    }
-
-    private static async Task UntilAsync(Func<bool> condition, string what)
-    {
-        using var patience = new CancellationTokenSource(Patience);
-        while (!condition())
-        {
-            Assert.False(patience.IsCancellationRequested, $"waited in vain until {what}");
-            await Task.Delay(5);
-        }
+        await Eventually.Async("the pool is warm", () => node.Get<WarmPool>().Counts().GetValueOrDefault(kind) >= 1);
     }
 }

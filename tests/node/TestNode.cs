@@ -7,6 +7,7 @@ using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
+using Corral.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -46,12 +47,7 @@ internal sealed class TestNode : IAsyncDisposable
         home ??= NewHome();
         var node = new TestNode(Build(home, configure, templates ?? TestTemplate.Home, egress), home, keep);
         foreach (var service in node._services.GetServices<IHostedService>()) await service.StartAsync(CancellationToken.None);
-        if (egress is not null)
-        {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            while (node.Get<GateAttacher>().IsAway && !patience.IsCancellationRequested) await Task.Delay(5, CancellationToken.None);
-        }
-
+        if (egress is not null) await Eventually.Async("the node has egress", () => !node.Get<GateAttacher>().IsAway);
         return node;
     }
 

@@ -1,5 +1,6 @@
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
+using Corral.Tests.Support;
 using Xunit;
 
 namespace Corral.NodeAgent.Tests;
@@ -7,8 +8,6 @@ namespace Corral.NodeAgent.Tests;
 /// <summary>Boxes made ahead.</summary>
 public sealed class WarmPoolTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     [Theory]
     [InlineData("runc")]
     [InlineData("runsc")]
@@ -63,18 +62,8 @@ public sealed class WarmPoolTests
     {
         var kind = new WarmKind("base", isolation);
         node.Get<WarmPool>().SetTargets([KeyValuePair.Create(kind, count)]);
-        await UntilAsync(() => node.Get<WarmPool>().Counts().GetValueOrDefault(kind) >= count, "the pool is warm");
+        await Eventually.Async("the pool is warm", () => node.Get<WarmPool>().Counts().GetValueOrDefault(kind) >= count);
     }
 
-    private static Task EmptyAsync(TestNode node) => UntilAsync(() => Footprint.Of(node).Length == 0, "nothing is left of the pool");
-
-    private static async Task UntilAsync(Func<bool> condition, string what)
-    {
-        using var patience = new CancellationTokenSource(Patience);
-        while (!condition())
-        {
-            Assert.False(patience.IsCancellationRequested, $"waited in vain until {what}");
-            await Task.Delay(5);
-        }
-    }
+    private static Task EmptyAsync(TestNode node) => Eventually.Async("nothing is left of the pool", () => Footprint.Of(node).Length == 0);
 }
