@@ -23,14 +23,16 @@ public sealed class ShelfTests
     [Fact]
     public void AnAnswer_IsFoundByItsRouteAndItsRequest()
     {
-        _answers.ShelfOf(Ours)!.Put(new Asked(Get, "/a", ""), [1]);
+        _answers.ShelfOf(Ours)!.Put(AskedOf(Get, "/a", ""), [1]);
 
         var shelf = _answers.ShelfOf(Ours)!;
-        Assert.Equal([1], shelf.Find(new Asked(Get, "/a", "")));
-        Assert.Null(shelf.Find(new Asked(Get, "/A", "")));
-        Assert.Null(shelf.Find(new Asked(Get, "/a", "?b")));
-        Assert.Null(shelf.Find(new Asked(Other, "/a", "")));
-        Assert.Null(_answers.ShelfOf("another")!.Find(new Asked(Get, "/a", "")));
+        Assert.Equal([1], shelf.Find(AskedOf(Get, "/a", "")));
+        Assert.Null(shelf.Find(AskedOf(Get, "/A", "")));
+        Assert.Null(shelf.Find(AskedOf(Get, "/a", "?b")));
+        Assert.Null(shelf.Find(AskedOf(Other, "/a", "")));
+        Assert.Null(shelf.Find(AskedOf(Get, "/a", "") with { Host = "there" }));
+        Assert.Null(shelf.Find(AskedOf(Get, "/a", "") with { Scheme = "https" }));
+        Assert.Null(_answers.ShelfOf("another")!.Find(AskedOf(Get, "/a", "")));
     }
 
     [Fact]
@@ -38,14 +40,14 @@ public sealed class ShelfTests
     {
         var shelf = _answers.ShelfOf(Ours)!;
 
-        shelf.Put(new Asked(Get, "/", ""), new byte[64 * 1024]);
-        Assert.Null(shelf.Find(new Asked(Get, "/", "")));
+        shelf.Put(AskedOf(Get, "/", ""), new byte[64 * 1024]);
+        Assert.Null(shelf.Find(AskedOf(Get, "/", "")));
         for (var i = 0; i < 300; i++)
         {
-            shelf.Put(new Asked(Get, $"/{i}", ""), [1]);
+            shelf.Put(AskedOf(Get, $"/{i}", ""), [1]);
         }
 
-        Assert.Equal(256, Enumerable.Range(0, 300).Count(i => shelf.Find(new Asked(Get, $"/{i}", "")) is not null));
+        Assert.Equal(256, Enumerable.Range(0, 300).Count(i => shelf.Find(AskedOf(Get, $"/{i}", "")) is not null));
     }
 
     [Fact]
@@ -54,12 +56,12 @@ public sealed class ShelfTests
         var shelf = _answers.ShelfOf(Ours)!;
         for (var i = 0; i < 300; i++)
         {
-            shelf.Put(new Asked(Get, "/a", ""), [1]);
+            shelf.Put(AskedOf(Get, "/a", ""), [1]);
         }
 
-        shelf.Put(new Asked(Get, "/b", ""), [2]);
+        shelf.Put(AskedOf(Get, "/b", ""), [2]);
 
-        Assert.NotNull(shelf.Find(new Asked(Get, "/b", "")));
+        Assert.NotNull(shelf.Find(AskedOf(Get, "/b", "")));
     }
 
     [Fact]
@@ -69,15 +71,15 @@ public sealed class ShelfTests
         {
             for (var i = 0; i < 256; i++)
             {
-                _answers.ShelfOf($"org-{organization}")!.Put(new Asked(Get, $"/{i}", ""), [1]);
+                _answers.ShelfOf($"org-{organization}")!.Put(AskedOf(Get, $"/{i}", ""), [1]);
             }
         }
 
-        var kept = Enumerable.Range(0, 50).Sum(organization => Enumerable.Range(0, 256).Count(i => _answers.ShelfOf($"org-{organization}")!.Find(new Asked(Get, $"/{i}", "")) is not null));
+        var kept = Enumerable.Range(0, 50).Sum(organization => Enumerable.Range(0, 256).Count(i => _answers.ShelfOf($"org-{organization}")!.Find(AskedOf(Get, $"/{i}", "")) is not null));
         Assert.Equal(10_000, kept);
         _clock.Advance(TimeSpan.FromSeconds(1));
-        _answers.ShelfOf("late")!.Put(new Asked(Get, "/", ""), [1]);
-        Assert.NotNull(_answers.ShelfOf("late")!.Find(new Asked(Get, "/", "")));
+        _answers.ShelfOf("late")!.Put(AskedOf(Get, "/", ""), [1]);
+        Assert.NotNull(_answers.ShelfOf("late")!.Find(AskedOf(Get, "/", "")));
     }
 
     [Fact]
@@ -87,11 +89,11 @@ public sealed class ShelfTests
         {
             for (var i = 0; i < 256; i++)
             {
-                _answers.ShelfOf($"org-{organization}")!.Put(new Asked(Get, $"/{i}", ""), new byte[60 * 1024]);
+                _answers.ShelfOf($"org-{organization}")!.Put(AskedOf(Get, $"/{i}", ""), new byte[60 * 1024]);
             }
         }
 
-        var kept = Enumerable.Range(0, 10).Sum(organization => Enumerable.Range(0, 256).Count(i => _answers.ShelfOf($"org-{organization}")!.Find(new Asked(Get, $"/{i}", "")) is not null));
+        var kept = Enumerable.Range(0, 10).Sum(organization => Enumerable.Range(0, 256).Count(i => _answers.ShelfOf($"org-{organization}")!.Find(AskedOf(Get, $"/{i}", "")) is not null));
         Assert.InRange(kept, 1000, 64 * 1024 / 60);
     }
 
@@ -101,9 +103,9 @@ public sealed class ShelfTests
         var before = _answers.ShelfOf(Ours)!;
 
         _answers.Forget(Ours);
-        before.Put(new Asked(Get, "/a", ""), [1]);
+        before.Put(AskedOf(Get, "/a", ""), [1]);
 
-        Assert.Null(_answers.ShelfOf(Ours)!.Find(new Asked(Get, "/a", "")));
+        Assert.Null(_answers.ShelfOf(Ours)!.Find(AskedOf(Get, "/a", "")));
     }
 
     [Fact]
@@ -113,17 +115,17 @@ public sealed class ShelfTests
         _clock.Advance(TimeSpan.FromSeconds(1));
         var after = _answers.ShelfOf(Ours)!;
 
-        before.Put(new Asked(Get, "/a", ""), [1]);
+        before.Put(AskedOf(Get, "/a", ""), [1]);
 
-        Assert.Null(after.Find(new Asked(Get, "/a", "")));
-        Assert.Null(_answers.ShelfOf(Ours)!.Find(new Asked(Get, "/a", "")));
+        Assert.Null(after.Find(AskedOf(Get, "/a", "")));
+        Assert.Null(_answers.ShelfOf(Ours)!.Find(AskedOf(Get, "/a", "")));
     }
 
     [Fact]
     public void WhileNothingIsHeard_ThereIsNoShelf_AndAfterwardsAnEmptyOne()
     {
         var before = _answers.ShelfOf(Ours)!;
-        before.Put(new Asked(Get, "/a", ""), [1]);
+        before.Put(AskedOf(Get, "/a", ""), [1]);
 
         _answers.Keep(false);
         var meanwhile = _answers.ShelfOf(Ours);
@@ -132,6 +134,8 @@ public sealed class ShelfTests
         _answers.Keep(true);
 
         Assert.Equal((null, null), (meanwhile, later));
-        Assert.Null(_answers.ShelfOf(Ours)!.Find(new Asked(Get, "/a", "")));
+        Assert.Null(_answers.ShelfOf(Ours)!.Find(AskedOf(Get, "/a", "")));
     }
+
+    private static Asked AskedOf(Route route, string path, string query) => new(route, path, query, "http", "here");
 }

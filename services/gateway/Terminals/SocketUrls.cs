@@ -13,7 +13,7 @@ internal static class SocketUrls
         return string.Concat("ws", came.AsSpan("http".Length));
     }
 
-    // A load balancer that ends TLS says so.
-    private static string SchemeOf(HttpRequest request) =>
+    /// <summary>The scheme by which the client came: a load balancer that ends TLS says so.</summary>
+    public static string SchemeOf(HttpRequest request) =>
         request.IsHttps || request.Headers["X-Forwarded-Proto"].ToString().Equals("https", StringComparison.OrdinalIgnoreCase) ? "https" : "http";
 }
