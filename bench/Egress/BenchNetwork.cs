@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Corral.Bench.Egress;
 
@@ -6,7 +7,7 @@ namespace Corral.Bench.Egress;
 /// Where clients are: a box behind a gate, as a sandbox is, and for the peers a namespace with a veth to the host. The origin is on the host's
 /// loopback. So every way has one veth and one loopback.
 /// </summary>
-internal sealed class BenchNetwork : IAsyncDisposable
+internal sealed partial class BenchNetwork : IAsyncDisposable
 {
     /// <summary>The origin's address.</summary>
     public const string Origin = "127.77.0.1";
@@ -26,7 +27,9 @@ internal sealed class BenchNetwork : IAsyncDisposable
 
         """;
 
-    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"cb{Environment.ProcessId}");
+    private const string Mark = "cb";
+
+    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"{Mark}{Environment.ProcessId}");
     private readonly List<string> _namespaces = [];
     private readonly string _folder;
 
@@ -41,6 +44,7 @@ internal sealed class BenchNetwork : IAsyncDisposable
     public static async Task<BenchNetwork> CreateAsync(string folder)
     {
         var network = new BenchNetwork(folder);
+        await network.SweepAsync();
         try
         {
             await network.MakeAsync();
@@ -69,10 +73,18 @@ internal sealed class BenchNetwork : IAsyncDisposable
         return names;
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => RemoveAsync(_namespaces);
+
+    // A bench that was killed left its namespaces, and a veth whose address is ours, too.
+    private ValueTask SweepAsync() => RemoveAsync([.. LeftNames().Where(name => Leftover().Match(name) is { Success: true } match && !Directory.Exists("/proc/" + match.Groups[1].Value))]);
+
+    private static IEnumerable<string> LeftNames() =>
+        new[] { "/run/netns", "/etc/netns" }.Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries).Select(path => Path.GetFileName(path)).Distinct();
+
+    private async ValueTask RemoveAsync(IReadOnlyList<string> names)
     {
-        await BatchAsync(_namespaces.Where(name => File.Exists(PathOf(name))).Select(name => $"netns delete {name}"));
-        foreach (var files in _namespaces.Select(name => "/etc/netns/" + name).Where(Directory.Exists))
+        await BatchAsync(names.Where(name => File.Exists(PathOf(name))).Select(name => $"netns delete {name}"));
+        foreach (var files in names.Select(name => "/etc/netns/" + name).Where(Directory.Exists))
         {
             Directory.Delete(files, recursive: true);
         }
@@ -128,4 +140,7 @@ internal sealed class BenchNetwork : IAsyncDisposable
         Directory.CreateDirectory("/etc/netns/" + name);
         return File.WriteAllTextAsync($"/etc/netns/{name}/{file}", text);
     }
+
+    [GeneratedRegex("^" + Mark + "([0-9]+)-")]
+    private static partial Regex Leftover();
 }

@@ -14,7 +14,7 @@ internal sealed class CorralEgress(RunningProcess process, EgressService.EgressS
 
     public static async Task<CorralEgress> StartAsync(string folder, BenchPki pki, string resolver)
     {
-        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../Corral.Egress/release/Corral.Egress"));
+        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../publish/Corral.Egress/release/Corral.Egress"));
         var process = RunningProcess.Start(folder, program, new Dictionary<string, string>
         {
             ["CORRAL_HOME"] = folder,
