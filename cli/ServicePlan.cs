@@ -27,8 +27,9 @@ internal sealed record ServicePlan(string Name, string Program, IReadOnlyList<st
         Service("gateway", "Corral.Gateway"),
     ];
 
+    // On virtual machines that do not tell the size of the processor's cache, the runtime would collect garbage at every 256 KiB.
     private static ServicePlan Service(string name, string assembly, Dictionary<string, string>? environment = null) =>
-        new(name, ProgramOf(assembly), [], environment ?? Nothing);
+        new(name, ProgramOf(assembly), [], new Dictionary<string, string>(environment ?? Nothing) { ["DOTNET_GCgen0size"] = "1000000" });
 
     // Every write reaches the disk before it is acknowledged; nobody but this instance's user can connect.
     private static ServicePlan Redis() => new("redis", "/usr/bin/redis-server",

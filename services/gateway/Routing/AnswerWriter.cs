@@ -41,13 +41,13 @@ internal static class AnswerWriter
         }
     }
 
-    /// <summary>The answer of a route that is one JSON document for whoever asks.</summary>
-    public static byte[] ToJson(Route route, IMessage message)
+    /// <summary>The answer of a route that is one JSON document for whoever asks there.</summary>
+    public static byte[] ToJson(HttpContext context, Route route, IMessage message)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Writing))
         {
-            JsonMessageWriter.Write(json, Document(route, message));
+            new JsonMessageWriter(json, SocketUrls.OriginFor(context)).Write(Document(route, message));
         }
 
         return buffer.WrittenSpan.ToArray();

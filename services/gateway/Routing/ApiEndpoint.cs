@@ -80,7 +80,7 @@ internal sealed partial class ApiEndpoint(
         if (answer is null)
         {
             var message = await AskAsync(context, route, caller);
-            answer = AnswerWriter.ToJson(route, message);
+            answer = AnswerWriter.ToJson(context, route, message);
             if (!IsFleeting(message))
             {
                 shelf?.Put(asked, answer);

@@ -16,7 +16,7 @@ internal sealed class KeyWatch(Authenticator authenticator, TimeProvider clock)
     /// <param name="findCaller">Finds the caller anew; null when the key is no longer good.</param>
     /// <param name="scope">What the work needs.</param>
     /// <param name="work">The work.</param>
-    public async Task WhileGoodAsync(HttpContext context, Func<Task<Caller?>> findCaller, string scope, Task work)
+    public async Task WhileGoodAsync(HttpContext context, Func<ValueTask<Caller?>> findCaller, string scope, Task work)
     {
         while (await Task.WhenAny(work, Task.Delay(Pause, clock, CancellationToken.None)) != work)
         {
@@ -31,7 +31,7 @@ internal sealed class KeyWatch(Authenticator authenticator, TimeProvider clock)
         await work;
     }
 
-    private static async Task<bool> IsGoodAsync(Func<Task<Caller?>> findCaller, string scope)
+    private static async Task<bool> IsGoodAsync(Func<ValueTask<Caller?>> findCaller, string scope)
     {
         try
         {

@@ -17,7 +17,7 @@ internal sealed class TokenCheck(Authenticator authenticator, SandboxLocator loc
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>The caller; null when the token opens nothing now.</summary>
-    public async Task<Caller?> FindCallerAsync(TerminalAsked asked, string requestId) =>
+    public async ValueTask<Caller?> FindCallerAsync(TerminalAsked asked, string requestId) =>
         asked.Token.Split('~') is [var organization, var key, ..] && IsName(organization) && IsName(key)
         && await authenticator.FindHolderAsync(organization, key, requestId) is { } caller
         && await IsTrueAsync(asked, caller.Identity)
