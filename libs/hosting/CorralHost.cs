@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -59,17 +58,6 @@ public static class CorralHost
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
         return builder;
-    }
-
-    /// <summary>
-    /// Handles what comes from sockets on the thread that learns of it, with no hop to another. For a service whose code never blocks a
-    /// thread: there is one for each processor. Must come before the first socket.
-    /// </summary>
-    public static void HandleInline(this WebApplicationBuilder builder)
-    {
-        // Read when the first socket is used; there is no other way to say it.
-        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
-        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true);
     }
 
     /// <summary>Maps health and reflection.</summary>

@@ -2,7 +2,6 @@ using Corral.Egress;
 using Corral.Hosting;
 
 var builder = CorralHost.CreateBuilder(args, "egress");
-builder.HandleInline();
 builder.AddEgress();
 var app = builder.Build();
 app.MapEgress();
