@@ -11,9 +11,10 @@ fail() {
     exit 1
 }
 
-post() { curl -sS --max-time 120 --config <(printf 'header = "Authorization: Bearer %s"\n' "$(cat /var/lib/corral/bootstrap.key)") "$@"; }
+post() { curl -sS --max-time 60 --config <(printf 'header = "Authorization: Bearer %s"\n' "$(cat /var/lib/corral/bootstrap.key)") "$@"; }
 
-launch() { post "$api/launch" -d "{\"runtime\":\"python\",\"isolation\":\"$1\"}" | grep -oE 'sbx-[a-z0-9]+' | head -n 1; }
+# Tried again, it is the same create.
+launch() { post --fail "$api/launch" -H "Idempotency-Key: check-$$-$1" -d "{\"runtime\":\"python\",\"isolation\":\"$1\"}" | grep -oE 'sbx-[a-z0-9]+' | head -n 1; }
 
 # answers ID: whether the sandbox runs a command.
 answers() { post "$api/exec" -d "{\"id\":\"$1\",\"command\":\"python3 -c 'print(6*7)'\"}" | grep -q '"stdout":"42\\n"'; }
@@ -22,18 +23,19 @@ answers() { post "$api/exec" -d "{\"id\":\"$1\",\"command\":\"python3 -c 'print(
 is_lost() { post "$api?id=$1" | grep -q 'no longer has the sandbox'; }
 
 wait_for() {
-    local what=$1
+    local what=$1 until=$((SECONDS + 120))
     shift
-    for _ in $(seq 120); do
+    while [ "$SECONDS" -lt "$until" ]; do
         "$@" 2> /dev/null && return
         sleep 1
     done
     fail "$what"
 }
 
+# Each step, whatever became of those before.
 take_down() {
-    docker compose stop node
-    docker compose run --rm --no-deps node down
+    docker compose stop node || true
+    docker compose run --rm --no-deps node down || true
     docker compose down
 }
 trap take_down EXIT

@@ -13,6 +13,7 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
+    private readonly string _mark = Ids.New("echo-") + "-";
     private readonly Lock _gate = new();
     private TaskCompletionSource _lost = NewSource();
     private Echo? _echo;
@@ -27,9 +28,9 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
         {
             await redis.SubscribeAsync(channel, message => Received(message, received), () => Lose(hears));
         }
-        catch (DependencyUnavailableException)
+        catch (Exception) when (!stopping.IsCancellationRequested)
         {
-            // The client remembers it, and does it as soon as there is a connection.
+            // The client remembers it, and does it as soon as it can. Whether it did shows below.
         }
 
         while (true)
@@ -49,7 +50,7 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
     private async Task<bool> HearsItselfAsync(CancellationToken stopping)
     {
         // One that is late is none: it may have come over a connection that is lost by now.
-        var echo = new Echo(Ids.New("echo-"), NewSource());
+        var echo = new Echo(Ids.New(_mark), NewSource());
         Volatile.Write(ref _echo, echo);
         try
         {
@@ -57,8 +58,9 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
             await echo.Heard.Task.WaitAsync(Patience, clock, stopping);
             return true;
         }
-        catch (Exception exception) when (exception is DependencyUnavailableException or TimeoutException)
+        catch (Exception) when (!stopping.IsCancellationRequested)
         {
+            // Whatever the server has against it: who does not hear goes without, and tries again.
             return false;
         }
     }
@@ -89,13 +91,13 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
 
     private void Received(string message, Action<string> received)
     {
-        if (Volatile.Read(ref _echo) is { } echo && echo.Text == message)
-        {
-            echo.Heard.TrySetResult();
-        }
-        else
+        if (!message.StartsWith(_mark, StringComparison.Ordinal))
         {
             received(message);
+        }
+        else if (Volatile.Read(ref _echo) is { } echo && echo.Text == message)
+        {
+            echo.Heard.TrySetResult();
         }
     }
 

@@ -111,16 +111,24 @@ public sealed class RedisTests : IAsyncLifetime
     {
         const int Times = 10;
         await using var other = new RedisConnection(_server.SocketPath);
-        var (received, told) = (new ConcurrentQueue<string>(), 0);
+        var (received, hears, losses) = (new ConcurrentQueue<string>(), false, 0);
         using var stopping = new CancellationTokenSource();
-        var listening = new RedisListener(_redis, "news", TimeProvider.System).RunAsync(received.Enqueue, now => Interlocked.Add(ref told, now ? 1 : 0), stopping.Token);
+        var listening = new RedisListener(_redis, "news", TimeProvider.System).RunAsync(received.Enqueue, Told, stopping.Token);
 
         for (var i = 1; i <= Times; i++)
         {
-            await Eventually.Async($"it hears for the {i}. time", () => Volatile.Read(ref told) >= i);
+            await Eventually.Async($"it hears for the {i}. time", () => Volatile.Read(ref hears));
             await other.RunAsync(db => db.PublishAsync(RedisChannel.Literal("news"), $"{i}"));
             await Eventually.Async($"it received {i}", () => received.Contains($"{i}"));
+            var before = Volatile.Read(ref losses);
             await other.RunAsync(db => db.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub"));
+            await Eventually.Async("it knows of its loss", () => Volatile.Read(ref losses) > before);
+        }
+
+        void Told(bool now)
+        {
+            Volatile.Write(ref hears, now);
+            Interlocked.Add(ref losses, now ? 0 : 1);
         }
 
         await stopping.CancelAsync();

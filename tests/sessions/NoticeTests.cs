@@ -3,6 +3,7 @@ using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Redis;
 using Corral.Tests.Support;
+using StackExchange.Redis;
 using Xunit;
 
 namespace Corral.Sessions.Tests;
@@ -25,15 +26,19 @@ public sealed class NoticeTests : SessionsTest
     [Fact]
     public async Task ASandboxThatBecomesReady_AndOneThatIsEnded_AreToldOf()
     {
-        await One.WorkAsync();
-        var record = await One.CreateAsync();
-        await One.UntilAsync(record.Id, SandboxState.Ready);
+        var id = "";
         await ListenAsync();
 
+        await ToldAsync("a create", "org", async () => id = (await One.CreateAsync()).Id);
+        await ToldAsync("a sandbox that is ready", "org", async () =>
+        {
+            await One.WorkAsync();
+            await One.UntilAsync(id, SandboxState.Ready);
+        });
         await ToldAsync("an end", "org", async () =>
         {
-            await One.Ender.EndAsync("org", record.Id, "client");
-            await One.UntilAsync(record.Id, SandboxState.Ended);
+            await One.Ender.EndAsync("org", id, "client");
+            await One.UntilAsync(id, SandboxState.Ended);
         });
     }
 
@@ -66,6 +71,10 @@ public sealed class NoticeTests : SessionsTest
     {
         _notices.Clear();
         await change();
-        await Eventually.Async($"{what} is told of", () => _notices.Contains(organization));
+
+        // What was told of the change was published before this, so that none of it passes for the next one's.
+        var mark = $"after {what}";
+        await One.Redis.RunAsync(database => database.PublishAsync(RedisChannel.Literal(OrganizationNotices.Channel), mark));
+        await Eventually.Async($"{what} is told of", () => _notices.Contains(mark) && _notices.Contains(organization));
     }
 }

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Corral.Gateway.Kept;
 
-/// <summary>What is kept in one second.</summary>
+/// <summary>What is kept in one second; it lies there until the next request after that.</summary>
 /// <param name="since">When it began.</param>
 internal sealed class Room(long since)
 {
@@ -19,6 +19,6 @@ internal sealed class Room(long since)
 
     public void Forget(string organization) => _shelves.TryRemove(organization, out _);
 
-    /// <summary>Whether there is room for one more. What is forgotten counts on: it is never for longer than the second.</summary>
+    /// <summary>Whether there is room for one more. What is forgotten, or found no room, counts on: it is never for longer than the second.</summary>
     public bool Takes(int bytes) => Interlocked.Increment(ref _answers) <= MostAnswers && Interlocked.Add(ref _bytes, bytes) <= MostBytes;
 }

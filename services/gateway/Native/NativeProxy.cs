@@ -61,8 +61,12 @@ internal sealed class NativeProxy(
             // 6
             var changes = Route.MayChangeRecords(method) ? answers : null;
             changes?.Forget(caller.Identity.OrganizationId);
-            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity, sandboxId, changes));
-            await (method.IsServerStreaming || method.IsClientStreaming ? keys.WhileGoodAsync(context, ScopeOf(method), forwarding.AsTask()) : forwarding.AsTask());
+            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity, sandboxId, changes)).AsTask();
+            await (method.IsServerStreaming || method.IsClientStreaming ? keys.WhileGoodAsync(context, ScopeOf(method), forwarding) : forwarding);
+            if (await forwarding != ForwarderError.None && Route.IsOfThePast(method) && !context.Response.HasStarted)
+            {
+                throw Upstreams.NodeUnavailable();
+            }
         }
         catch (RpcException exception) when (!context.Response.HasStarted)
         {

@@ -41,6 +41,9 @@ internal sealed class SandboxLocator(AccessService.AccessServiceClient access, T
         return (await access.LocateAsync(new LocateRequest { SandboxId = sandboxId, LastPlace = true }, options)).NodeAddress;
     }
 
+    /// <summary>Forgets where a sandbox is.</summary>
+    public void Forget(CallerIdentity caller, string sandboxId) => _cache.TryRemove((caller.OrganizationId, sandboxId), out _);
+
     /// <summary>
     /// Forgets where a sandbox is when a call of its node failed. When the node does not have it, or no longer, sessions is asked at once:
     /// its answer, not found or not ready, is the truth, and is thrown.
@@ -52,7 +55,7 @@ internal sealed class SandboxLocator(AccessService.AccessServiceClient access, T
             return;
         }
 
-        _cache.TryRemove((caller.OrganizationId, sandboxId), out _);
+        Forget(caller, sandboxId);
         if (RpcErrors.Read(failure).Reason is "SANDBOX_NOT_FOUND" or "SANDBOX_NOT_READY")
         {
             await FindAsync(caller, sandboxId);

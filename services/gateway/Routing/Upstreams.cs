@@ -78,9 +78,13 @@ internal sealed class Upstreams(ChannelPool channels, SandboxLocator locator, IC
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.Unavailable && RpcErrors.Read(exception).Reason.Length == 0)
         {
-            throw RpcErrors.Unavailable("NODE_UNAVAILABLE", "The node that ran the sandbox does not answer, and what is asked for is kept there only", NodeRetry);
+            throw NodeUnavailable();
         }
     }
+
+    /// <summary>What a caller is told who asks for what only a node has that does not answer.</summary>
+    public static RpcException NodeUnavailable() =>
+        RpcErrors.Unavailable("NODE_UNAVAILABLE", "The node that ran the sandbox does not answer, and what is asked for is kept there only", NodeRetry);
 
     // False when the call was answered already: its answer says why.
     private static async Task<bool> SendAsync(AsyncClientStreamingCall<byte[], byte[]> call, byte[]? message)

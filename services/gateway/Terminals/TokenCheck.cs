@@ -9,8 +9,9 @@ namespace Corral.Gateway.Terminals;
 /// <summary>Finds out for whom somebody comes with a terminal's token: the holder of the key with which it was asked for, as long as that key is good.</summary>
 /// <remarks>
 /// What a token says is a claim until the node that runs the sandbox has proved it. One that was made up must cost the organisation that it names
-/// nothing: until the proof, nothing is taken of anybody's, nothing in the sandbox is touched, and all failures answer the same. It costs us what
-/// an unknown API key costs, a look-up in sessions; and if it names a key that is good, the node one digest.
+/// nothing: until the proof, nothing is taken of anybody's, nothing in the sandbox is touched, and all failures answer the same, but that of a
+/// node that does not answer. It costs us what an unknown API key costs, a look-up in sessions; if it names a key that is good, another for the
+/// sandbox, and if that is there, the node one digest.
 /// </remarks>
 internal sealed class TokenCheck(Authenticator authenticator, SandboxLocator locator, ChannelPool channels, TimeProvider clock)
 {
@@ -33,8 +34,9 @@ internal sealed class TokenCheck(Authenticator authenticator, SandboxLocator loc
             await node.CheckTerminalTokenAsync(request, claimed.ToMetadata(), clock.GetUtcNow().UtcDateTime + Patience);
             return true;
         }
-        catch (RpcException failure) when (failure.StatusCode is StatusCode.Unauthenticated or StatusCode.NotFound or StatusCode.FailedPrecondition)
+        catch (RpcException failure) when (failure.StatusCode is StatusCode.Unauthenticated or StatusCode.NotFound or StatusCode.FailedPrecondition or StatusCode.InvalidArgument)
         {
+            locator.Forget(claimed, asked.SandboxId);
             return false;
         }
     }
