@@ -221,13 +221,14 @@ internal sealed unsafe class RunSession(GuestRequest request)
         fds[4] = new Libc.PollFd { Fd = _viewers.Exists(viewer => viewer.Client.HasInput) ? _command?.In ?? -1 : -1, Events = Libc.PollOut };
         for (var i = 0; i < _viewers.Count; i++)
         {
-            fds[CommandFds + i] = _viewers[i].Client.Watch(hears: _command is not null && !_course.Ended);
+            fds[CommandFds + i] = _viewers[i].Watch(hears: _command is not null && !_course.Ended);
         }
     }
 
     private int Patience()
     {
-        var patience = _command is null ? -1 : _course.Patience;
+        // The rest of what somebody sent who is gone lies in the socket, which nothing tells of any more.
+        var patience = _viewers.Exists(viewer => viewer.HasLeft && !viewer.Client.HasInput) ? 0 : _command is null ? -1 : _course.Patience;
         var held = _heldSince < 0 ? -1 : _heldSince + Hold - _course.Now;
         return held < 0 ? patience : patience < 0 ? (int)held : (int)Math.Min(held, patience);
     }
@@ -237,8 +238,14 @@ internal sealed unsafe class RunSession(GuestRequest request)
         for (var i = count - 1; i >= 0; i--)
         {
             var viewer = _viewers[i];
-            var lost = (fds[i].Revents & Libc.PollIn) != 0 && _command is not null && !viewer.Client.Hear(_command);
-            if (lost || (fds[i].Revents & (Libc.PollRdhup | Libc.PollHup | Libc.PollErr)) != 0)
+            var gone = viewer.HasLeft || (fds[i].Revents & (Libc.PollRdhup | Libc.PollHup | Libc.PollErr)) != 0;
+            var lost = (gone || (fds[i].Revents & Libc.PollIn) != 0) && _command is not null && !viewer.Client.Hear(_command);
+            if (gone && !lost && _command is not null && viewer.IsNeeded && viewer.Client.HasInput)
+            {
+                // It gave all that it had, perhaps, and closed: that is read as the command takes it.
+                viewer.GoAway();
+            }
+            else if (lost || gone)
             {
                 Remove(viewer);
             }

@@ -23,6 +23,9 @@ internal sealed class RunViewer(GuestRequest request, int socket) : IDisposable
 
     public CommandClient Client => _client;
 
+    /// <summary>Whether it is gone. What it sent before may still be on its way to the command; nothing is told to it.</summary>
+    public bool HasLeft { get; private set; }
+
     /// <summary>Whether the run ends with its going: it started it, and has not given all of its input yet.</summary>
     public bool IsNeeded => request is { Op: "run", Columns: 0 } && !_client.ClosedInput;
 
@@ -42,10 +45,16 @@ internal sealed class RunViewer(GuestRequest request, int socket) : IDisposable
     /// <summary>It is waited for no more.</summary>
     public void LeaveBehind() => IsFollowing = false;
 
+    /// <summary>It is gone, and what it sent is still to be heard.</summary>
+    public void GoAway() => (HasLeft, IsFollowing) = (true, false);
+
+    /// <summary>What to wait for.</summary>
+    public Libc.PollFd Watch(bool hears) => HasLeft ? new Libc.PollFd { Fd = -1 } : _client.Watch(hears);
+
     /// <summary>Sends what comes next, if it takes it. False when it is gone, or was told all.</summary>
     public bool Advance(OutputLog log, GuestRun run, GuestExit? exit)
     {
-        while (_client.Outbox.Flush())
+        while (!HasLeft && _client.Outbox.Flush())
         {
             if (!_client.Outbox.IsEmpty)
             {
@@ -64,7 +73,13 @@ internal sealed class RunViewer(GuestRequest request, int socket) : IDisposable
             }
         }
 
-        return false;
+        if (exit is not null || !IsNeeded)
+        {
+            return false;
+        }
+
+        GoAway();
+        return true;
     }
 
     public void Leave()
