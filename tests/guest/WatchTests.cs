@@ -126,7 +126,7 @@ public sealed class WatchTests(SharedGuest shared)
         await watch.SeesAsync(Watched.Lost);
         await watch.SeesAsync("created /workspace/flood/end");
         var resident = (await box.ShAsync("for p in $(pgrep -f '[g]uest file-op.*watch'); do sed -n 's/^VmRSS:[^0-9]*//p' /proc/$p/status; done", root: true)).Out;
-        Assert.All(resident.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.InRange(int.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture), 1, 32 * 1024));
+        Assert.All(resident.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.InRange(int.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture), 1, 24 * 1024));
     }
 
     [Fact]
