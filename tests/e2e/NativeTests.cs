@@ -1,3 +1,4 @@
+using System.Net;
 using Corral.Api.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -31,6 +32,26 @@ public sealed class NativeTests(SharedInstance shared)
         Assert.Equal(SandboxState.Ready, launched.Sandbox.State);
         Assert.Equal(isolation, launched.Sandbox.Isolation);
         Assert.Equal("native\n", ran.Stdout.ToStringUtf8());
+    }
+
+    [Fact]
+    public async Task WhatIsAskedOfASandboxRightAfterItsEnd_ComesTooLate_HoweverItIsAsked()
+    {
+        // The command before has the gateway know which node to ask, and that node does not have the sandbox any more.
+        var token = TestContext.Current.CancellationToken;
+        var id = await shared.Boxes.ReadyAsync(new() { ["runtime"] = "base" });
+        await shared.Boxes.ExecAsync(id, "true");
+        await shared.Boxes.EndAsync(id);
+        await shared.Boxes.UntilAsync(id, "ended");
+
+        var streamed = await shared.Boxes.PostAsync("/v1/sandboxes/exec/stream", new() { ["id"] = id, ["command"] = "true" });
+        var failure = await Assert.ThrowsAsync<RpcException>(async () =>
+            await Execs.RunAsync(new RunRequest { SandboxId = id, Command = "true" }, shared.Instance.Credentials, cancellationToken: token));
+        var answer = await shared.Boxes.PostAsync("/v1/sandboxes/exec", new() { ["id"] = id, ["command"] = "true" });
+
+        Assert.Equal((HttpStatusCode.Conflict, "Sandbox is not ready"), (streamed.Status, streamed.Error));
+        Assert.Equal((StatusCode.FailedPrecondition, "Sandbox is not ready"), (failure.StatusCode, failure.Status.Detail));
+        Assert.Equal((HttpStatusCode.Conflict, "Sandbox is not ready"), (answer.Status, answer.Error));
     }
 
     [Theory]

@@ -55,6 +55,21 @@ public sealed class FloodTests
     }
 
     [Fact]
+    public async Task WhoIsRefusedWhileStillSending_ReadsWhy()
+    {
+        await using var rig = await StartAsync();
+        await using var client = await RawClient.TlsAsync(rig.Terminating, rig.Port, "api.test");
+        var line = "X-Flood: " + new string('a', 1000) + "\r\n";
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: api.test\r\n" + string.Concat(Enumerable.Repeat(line, 150)));
+        Assert.StartsWith("HTTP/1.1 431 ", await client.AnswerAsync(), StringComparison.Ordinal);
+
+        // A reset would have the second of them fail.
+        for (var i = 0; i < 10; i++) await client.SendAsync(line);
+
+        await rig.AssertServesAsync();
+    }
+
+    [Fact]
     public async Task HeaderFlood_InContinuations_EndsTheConnection()
     {
         await using var rig = await StartAsync();

@@ -15,6 +15,7 @@ internal sealed class Flow : IDisposable
     private IPEndPoint? _remote;
     private long _sent;
     private long _received;
+    private long _answered;
     private string? _closeReason;
 
     public Flow(AttachedSandbox sandbox, Socket client, IPEndPoint destination)
@@ -72,6 +73,12 @@ internal sealed class Flow : IDisposable
 
     /// <summary>Bytes that the sandbox received.</summary>
     public long ReceivedBytes => Interlocked.Read(ref _received);
+
+    /// <summary>Whether the sandbox has sent anything since the last request of it was answered.</summary>
+    public bool HasUnanswered => SentBytes > Interlocked.Read(ref _answered);
+
+    /// <summary>All that the sandbox sent until now is dealt with.</summary>
+    public void Answered() => Interlocked.Exchange(ref _answered, SentBytes);
 
     public void AddSent(long bytes) => Interlocked.Add(ref _sent, bytes);
 

@@ -4,12 +4,15 @@ using Corral.Egress.Flows;
 
 namespace Corral.Egress.Termination;
 
-/// <summary>What a sandbox sends, counted; the next piece is read when the bandwidth allows it.</summary>
+/// <summary>What a sandbox sends, counted; the next piece is read when the bandwidth allows it. Whoever disposes of the connection completes it.</summary>
 internal sealed class MeteredReader(PipeReader inner, Flow flow) : PipeReader
 {
     private readonly CancellationToken _closing = flow.Closing;
     private ReadOnlySequence<byte> _seen;
     private long _owed;
+
+    /// <summary>Whether all that the sandbox sent, and will send, was read.</summary>
+    public bool AtEnd { get; private set; }
 
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
@@ -48,11 +51,15 @@ internal sealed class MeteredReader(PipeReader inner, Flow flow) : PipeReader
 
     public override void CancelPendingRead() => inner.CancelPendingRead();
 
-    public override void Complete(Exception? exception = null) => inner.Complete(exception);
+    public override void Complete(Exception? exception = null)
+    {
+        // Not yet: see HandedConnection.
+    }
 
     private ReadResult Seen(ReadResult result)
     {
         _seen = result.Buffer;
+        AtEnd |= result.IsCompleted;
         return result;
     }
 

@@ -3,7 +3,7 @@ using Corral.Egress.Flows;
 
 namespace Corral.Egress.Termination;
 
-/// <summary>What a sandbox receives, counted; a piece is on its way when the bandwidth allows it.</summary>
+/// <summary>What a sandbox receives, counted; a piece is on its way when the bandwidth allows it. Whoever disposes of the connection completes it.</summary>
 internal sealed class MeteredWriter(PipeWriter inner, Flow flow) : PipeWriter
 {
     private readonly CancellationToken _closing = flow.Closing;
@@ -33,7 +33,10 @@ internal sealed class MeteredWriter(PipeWriter inner, Flow flow) : PipeWriter
 
     public override void CancelPendingFlush() => inner.CancelPendingFlush();
 
-    public override void Complete(Exception? exception = null) => inner.Complete(exception);
+    public override void Complete(Exception? exception = null)
+    {
+        // Not yet: see HandedConnection.
+    }
 
     private async ValueTask<FlushResult> WaitAndFlushAsync(ValueTask wait, CancellationToken cancellationToken)
     {

@@ -71,6 +71,7 @@ internal sealed partial class RequestHandler(
         finally
         {
             // 5
+            flow.Answered();
             record.Status = context.Response.StatusCode;
             record.DurationMs = (long)clock.GetElapsedTime(started).TotalMilliseconds;
             telemetry.Request(record.Allowed, record.Reason);

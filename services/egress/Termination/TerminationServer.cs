@@ -27,9 +27,11 @@ internal sealed class TerminationServer : ITerminator, IHostedService, IDisposab
     private readonly SocketConnectionContextFactory _sockets;
     private readonly IHttpApplication<HttpContext> _application;
     private readonly KestrelServer _kestrel;
+    private readonly TimeProvider _clock;
 
-    public TerminationServer(RequestHandler handler, IServiceProvider services)
+    public TerminationServer(RequestHandler handler, IServiceProvider services, TimeProvider clock)
     {
+        _clock = clock;
         _application = new TerminationApplication(handler);
         _sockets = new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), NullLogger.Instance);
         var options = new KestrelServerOptions { ApplicationServices = services };
@@ -46,7 +48,7 @@ internal sealed class TerminationServer : ITerminator, IHostedService, IDisposab
     {
         // Before the socket is anybody's: from then on it is read.
         var endPoint = EndPointOf(flow);
-        var connection = new HandedConnection(_sockets.Create(flow.Client), flow);
+        var connection = new HandedConnection(_sockets.Create(flow.Client), flow, _clock);
         await using var closing = flow.Closing.UnsafeRegister(Abort, connection);
         await using var stopping = cancellationToken.UnsafeRegister(Abort, connection);
         try

@@ -61,11 +61,17 @@ internal sealed class NativeProxy(
             // 6
             var changes = Route.MayChangeRecords(method) ? answers : null;
             changes?.Forget(caller.Identity.OrganizationId);
-            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, new CallerTransformer(caller.Identity, sandboxId, changes)).AsTask();
+            var transformer = new CallerTransformer(caller.Identity, sandboxId, changes, Route.IsOfThePast(method) ? null : locator);
+            var forwarding = forwarder.SendAsync(context, "http://localhost", channels.Get(address), Forwarding, transformer).AsTask();
             await (method.IsServerStreaming || method.IsClientStreaming ? keys.WhileGoodAsync(context, ScopeOf(method), forwarding) : forwarding);
             if (await forwarding != ForwarderError.None && Route.IsOfThePast(method) && !context.Response.HasStarted)
             {
                 throw Upstreams.NodeUnavailable();
+            }
+
+            if (transformer.Instead is { } truth)
+            {
+                Refuse(context, truth);
             }
         }
         catch (RpcException exception) when (!context.Response.HasStarted)
@@ -107,14 +113,48 @@ internal sealed class NativeProxy(
 
     /// <summary>
     /// Says who calls, and about which sandbox, in place of whatever the client says of that, and has answers forgotten that the call may have
-    /// changed before the client has its own.
+    /// changed before the client has its own. Where a node does not have the sandbox any more, the truth takes the place of its answer.
     /// </summary>
-    private sealed class CallerTransformer(CallerIdentity caller, string sandboxId, KeptAnswers? changes) : HttpTransformer
+    private sealed class CallerTransformer(CallerIdentity caller, string sandboxId, KeptAnswers? changes, SandboxLocator? locator) : HttpTransformer
     {
-        public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        /// <summary>What is to be answered instead of what the node said; null when that is passed on.</summary>
+        public RpcException? Instead { get; private set; }
+
+        public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
         {
             changes?.Forget(caller.OrganizationId);
-            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+            try
+            {
+                if (sandboxId.Length > 0 && locator is not null && FailureOf(proxyResponse) is { } failure)
+                {
+                    await locator.FailedAsync(caller, sandboxId, failure);
+                }
+            }
+            catch (RpcException truth)
+            {
+                Instead = truth;
+                return false;
+            }
+
+            return await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        }
+
+        // An answer without any message has its trailers among its headers.
+        private static RpcException? FailureOf(HttpResponseMessage? response)
+        {
+            if (response is null || !response.Headers.TryGetValues("grpc-status", out var statuses) || !int.TryParse(statuses.First(), CultureInfo.InvariantCulture, out var status))
+            {
+                return null;
+            }
+
+            var trailers = new Metadata();
+            if (response.Headers.TryGetValues(RpcErrors.DetailsTrailer, out var details))
+            {
+                var value = details.First().TrimEnd('=');
+                trailers.Add(RpcErrors.DetailsTrailer, Convert.FromBase64String(value.PadRight((value.Length + 3) / 4 * 4, '=')));
+            }
+
+            return new RpcException(new Status((StatusCode)status, ""), trailers);
         }
 
         public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)

@@ -104,9 +104,11 @@ internal sealed partial class ApiEndpoint(
         if (route.IsStream)
         {
             var request = await RequestReader.ReadAsync(context, route);
-            using var call = await upstreams.StreamAsync(route, caller, request, context.RequestAborted);
-            var writing = route.IsDownload ? ByteStream.WriteAsync(context, request, route, call) : events.WriteAsync(context, route, call);
-            await keys.WhileGoodAsync(context, route.Call.Scope, writing);
+            var answering = upstreams.StreamAsync(route, caller, request, CarryAsync, context.RequestAborted);
+            await keys.WhileGoodAsync(context, route.Call.Scope, answering);
+
+            Task CarryAsync(AsyncServerStreamingCall<byte[]> call) =>
+                route.IsDownload ? ByteStream.WriteAsync(context, request, route, call) : events.WriteAsync(context, route, call);
         }
         else
         {

@@ -58,10 +58,20 @@ internal sealed class Upstreams(ChannelPool channels, SandboxLocator locator, IC
         }
     }
 
-    public async Task<AsyncServerStreamingCall<byte[]>> StreamAsync(Route route, Caller caller, IMessage request, CancellationToken cancellationToken)
+    /// <summary>Has the answer, of any length, carried on as it comes.</summary>
+    public async Task StreamAsync(Route route, Caller caller, IMessage request, Func<AsyncServerStreamingCall<byte[]>, Task> carry, CancellationToken cancellationToken)
     {
         var (invoker, options) = await PrepareAsync(route, caller, request, cancellationToken);
-        return invoker.AsyncServerStreamingCall(route.Method, null, options.WithDeadline(DateTime.MaxValue), request.ToByteArray());
+        using var call = invoker.AsyncServerStreamingCall(route.Method, null, options.WithDeadline(DateTime.MaxValue), request.ToByteArray());
+        try
+        {
+            await carry(call);
+        }
+        catch (RpcException exception) when (route.RunsOnNode)
+        {
+            await locator.FailedAsync(caller.Identity, route.SandboxId(request), exception);
+            throw;
+        }
     }
 
     // Asks the node that runs or ran the sandbox. That may be gone for good, which trying again shortly does not help.
