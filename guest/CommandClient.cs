@@ -4,11 +4,10 @@ using Corral.GuestLink;
 namespace Corral.Guest;
 
 /// <summary>A client of a command: the frame that is on its way to it, and what it sent that the command has not taken yet.</summary>
-internal sealed unsafe class CommandClient(int socket)
+internal sealed unsafe class CommandClient(int socket, FrameReader heard)
 {
     private const int MsgDontwait = 0x40;
 
-    private readonly FrameReader _heard = new();
     private byte[] _input = [];
     private int _inputFrom;
 
@@ -32,9 +31,9 @@ internal sealed unsafe class CommandClient(int socket)
         while (!HasInput)
         {
             nint count;
-            fixed (byte* room = _heard.Room)
+            fixed (byte* room = heard.Room)
             {
-                count = Libc.recv(socket, room, (nuint)_heard.Room.Length, MsgDontwait);
+                count = Libc.recv(socket, room, (nuint)heard.Room.Length, MsgDontwait);
             }
 
             if (count <= 0)
@@ -42,8 +41,8 @@ internal sealed unsafe class CommandClient(int socket)
                 return count < 0 && Libc.LastError is Libc.Eagain or Libc.Eintr;
             }
 
-            var step = _heard.Advance((int)count);
-            if (step == FrameStep.Broken || (step == FrameStep.Whole && !Obey(command, _heard.Take(out var kind), kind)))
+            var step = heard.Advance((int)count);
+            if (step == FrameStep.Broken || (step == FrameStep.Whole && !Obey(command, heard.Take(out var kind), kind)))
             {
                 return false;
             }

@@ -7,28 +7,32 @@ namespace Corral.Guest;
 /// One loop waits for the client, both outputs, the end and the deadline; nothing in it blocks. A slow client slows the command and
 /// nothing else. The client's going kills the command's whole process group.
 /// </remarks>
-internal sealed unsafe class ExecSession(GuestRequest request, int socket)
+internal sealed unsafe class ExecSession(GuestRequest request, int socket, FrameReader heard)
 {
-    private readonly CommandClient _client = new(socket);
+    private readonly CommandClient _client = new(socket, heard);
     private readonly CommandCourse _course = new(request.TimeoutMs);
 
     private Outbox Outbox => _client.Outbox;
 
-    public void Run(IReadOnlyDictionary<string, string> environment)
+    /// <summary>Runs it to its end. False when the client is gone, or broke the rules.</summary>
+    public bool Run(IReadOnlyDictionary<string, string> environment)
     {
         var (command, error) = Command.Start(request, environment);
         if (command is null)
         {
             Refuse(request, error, socket);
-            return;
+            return true;
         }
 
         using (command)
         {
-            if (!Pump(command))
+            var told = Pump(command);
+            if (!told)
             {
                 command.Signal(Libc.Sigkill, last: true);
             }
+
+            return told;
         }
     }
 

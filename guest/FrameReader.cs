@@ -38,7 +38,7 @@ internal sealed class FrameReader
             }
 
             var length = BinaryPrimitives.ReadUInt32LittleEndian(_header.AsSpan(1));
-            if (length > Frame.MaxPayload)
+            if (length > (_header[0] == Frame.Request ? Frame.MaxRequest : Frame.MaxPayload))
             {
                 return FrameStep.Broken;
             }

@@ -5,18 +5,33 @@ namespace Corral.Guest;
 /// <summary>What the guest does at a request.</summary>
 internal static class Operations
 {
+    // Their answers are one frame, and nothing but their request is read.
+    private static readonly string[] ShortOps = ["ping", "configure", "runs", "usage", "trust", "stat", "mkdir", "move", "delete", "copy", "permit"];
+
     private static readonly string[] FileOps = ["read", "write", "list", "stat", "mkdir", "move", "delete", "watch", "find", "copy", "permit"];
 
     private static volatile Dictionary<string, string> _configured = [];
 
-    public static void Run(GuestRequest request, int socket)
+    /// <summary>Does it. False when nothing else can be asked on the same connection.</summary>
+    public static bool Run(GuestRequest request, int socket, FrameReader heard)
     {
         if (Requests.Check(request) is { } wrong)
         {
             Frames.Fail(socket, wrong.Code, wrong.Message);
-            return;
+            return true;
         }
 
+        if (request.Op == "exec" && request.Command.Count > 0)
+        {
+            return new ExecSession(request, socket, heard).Run(EnvironmentOf(request));
+        }
+
+        Do(request, socket);
+        return request.Op == "exec" || ShortOps.Contains(request.Op);
+    }
+
+    private static void Do(GuestRequest request, int socket)
+    {
         switch (request.Op)
         {
             case "ping":
@@ -25,9 +40,6 @@ internal static class Operations
             case "configure":
                 Configure(request);
                 Answer(socket, new GuestResult());
-                break;
-            case "exec" when request.Command.Count > 0:
-                new ExecSession(request, socket).Run(EnvironmentOf(request));
                 break;
             case "run" when request.Command.Count > 0:
                 RunTable.Start(request, socket, EnvironmentOf(request));

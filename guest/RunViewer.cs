@@ -9,7 +9,7 @@ internal sealed class RunViewer(GuestRequest request, int socket) : IDisposable
     // What was written last is seen by everybody, left behind or not.
     private const int LastSize = 64 * 1024;
 
-    private readonly CommandClient _client = new(socket);
+    private readonly CommandClient _client = new(socket, new FrameReader());
     private readonly ManualResetEventSlim _done = new(false);
     private GuestPosition? _attached;
     private (int Columns, int Rows)? _resized;

@@ -120,8 +120,7 @@ internal static class Server
                 if (Prove(peer, deadline) && ReadRequest(peer, deadline) is { } request)
                 {
                     peer.ReceiveTimeout = 0;
-                    Operations.Run(request, (int)peer.Handle);
-                    AwaitFarewell((int)peer.Handle);
+                    DoAll(request, (int)peer.Handle);
                 }
             }
         }
@@ -129,6 +128,39 @@ internal static class Server
         {
             // Whatever breaks here is this connection's: PID 1 lives on. A peer that breaks the rules, or is gone, hears nothing.
         }
+    }
+
+    // One thing after another, as long as it is clear where the next begins.
+    private static void DoAll(GuestRequest first, int socket)
+    {
+        var heard = new FrameReader();
+        for (var request = first; request is not null; request = Next(socket, heard))
+        {
+            if (!Operations.Run(request, socket, heard))
+            {
+                AwaitFarewell(socket);
+                return;
+            }
+        }
+    }
+
+    private static GuestRequest? Next(int socket, FrameReader heard)
+    {
+        while (Frames.Read(socket, heard, out var kind, out var payload))
+        {
+            if (kind == Frame.Request)
+            {
+                return JsonSerializer.Deserialize(payload, GuestJson.Default.GuestRequest);
+            }
+
+            // What was on its way to a command when that ended.
+            if (kind is not (Frame.Stdin or Frame.CloseStdin or Frame.Signal or Frame.Resize))
+            {
+                break;
+            }
+        }
+
+        return null;
     }
 
     // Who closes first keeps the connection's remains for a minute. The node leaves none; and it has read all when it closes.
@@ -146,8 +178,8 @@ internal static class Server
 
     private static GuestRequest? ReadRequest(Socket peer, long deadline)
     {
-        Span<byte> header = stackalloc byte[sizeof(uint)];
-        if (!Receive(peer, header, deadline) || BinaryPrimitives.ReadUInt32LittleEndian(header) is var length && length > Frame.MaxRequest)
+        Span<byte> header = stackalloc byte[Frame.HeaderLength];
+        if (!Receive(peer, header, deadline) || header[0] != Frame.Request || BinaryPrimitives.ReadUInt32LittleEndian(header[1..]) is var length && length > Frame.MaxRequest)
         {
             return null;
         }

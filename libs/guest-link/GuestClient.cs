@@ -1,10 +1,18 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 
 namespace Corral.GuestLink;
 
-/// <summary>The operations of one guest. Each is a connection of its own; nothing is kept between them.</summary>
+/// <summary>The operations of one guest. Each has a connection to itself; those that end with one answer leave theirs to the next.</summary>
+/// <param name="dial">Opens a connection, which must break when the guest is gone.</param>
+/// <param name="token">The sandbox's token, 32 bytes.</param>
 public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, ReadOnlyMemory<byte> token)
 {
+    // Each costs the guest a thread.
+    private const int MostKept = 2;
+
+    private readonly ConcurrentStack<GuestWire> _kept = new();
+
     /// <summary>Whether it answers.</summary>
     public Task<GuestResult> PingAsync(CancellationToken cancellationToken) => AskAsync(new GuestRequest { Op = "ping" }, cancellationToken);
 
@@ -17,6 +25,19 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
 
     /// <summary>Starts a command: frames of output, then one exit, come from the stream; input, signals and sizes go to it.</summary>
     public Task<GuestStream> ExecAsync(GuestRequest request, CancellationToken cancellationToken) => OpenAsync(request with { Op = "exec" }, cancellationToken);
+
+    /// <summary>The same of a command whose whole input is given, at most <see cref="Frame.MaxPayload"/> bytes.</summary>
+    public Task<GuestStream> ExecAsync(GuestRequest request, ReadOnlySpan<byte> input, CancellationToken cancellationToken)
+    {
+        var frames = new byte[(input.IsEmpty ? 1 : 2) * Frame.HeaderLength + input.Length];
+        GuestWire.Put(frames.AsSpan(frames.Length - Frame.HeaderLength), Frame.CloseStdin, []);
+        if (!input.IsEmpty)
+        {
+            GuestWire.Put(frames, Frame.Stdin, input);
+        }
+
+        return OpenAsync(request with { Op = "exec" }, frames, cancellationToken);
+    }
 
     /// <summary>
     /// Starts a command that does not need its client, and follows it: a position, then frames of output and of what happens to it, then one exit.
@@ -92,7 +113,55 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
         return payload;
     }
 
-    private Task<GuestStream> OpenAsync(GuestRequest request, CancellationToken cancellationToken) => GuestStream.OpenAsync(dial, token, request, cancellationToken);
+    private Task<GuestStream> OpenAsync(GuestRequest request, CancellationToken cancellationToken) => OpenAsync(request, default, cancellationToken);
+
+    private async Task<GuestStream> OpenAsync(GuestRequest request, ReadOnlyMemory<byte> more, CancellationToken cancellationToken)
+    {
+        var frames = GuestWire.RequestFrame(request, more);
+        var wire = await TakeKeptAsync();
+        if (wire is null)
+        {
+            return new GuestStream(await GuestWire.OpenAsync(dial, token, frames, cancellationToken), TryKeep);
+        }
+
+        var stream = new GuestStream(wire, TryKeep);
+        try
+        {
+            await wire.SendAsync(frames, cancellationToken);
+            return stream;
+        }
+        catch
+        {
+            await stream.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async ValueTask<GuestWire?> TakeKeptAsync()
+    {
+        while (_kept.TryPop(out var wire))
+        {
+            if (wire.IsIdle())
+            {
+                return wire;
+            }
+
+            await wire.DisposeAsync();
+        }
+
+        return null;
+    }
+
+    private bool TryKeep(GuestWire wire)
+    {
+        if (_kept.Count >= MostKept || !wire.IsIdle())
+        {
+            return false;
+        }
+
+        _kept.Push(wire);
+        return true;
+    }
 
     private async Task<(IReadOnlyList<GuestEntry> Entries, bool Truncated)> CollectAsync(GuestRequest request, CancellationToken cancellationToken)
     {
@@ -111,6 +180,13 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
     private async Task<GuestResult> AskAsync(GuestRequest request, CancellationToken cancellationToken)
     {
         await using var stream = await OpenAsync(request, cancellationToken);
-        return await stream.ReadResultAsync(cancellationToken);
+        try
+        {
+            return await stream.ReadResultAsync(cancellationToken);
+        }
+        finally
+        {
+            stream.Finish();
+        }
     }
 }

@@ -41,9 +41,12 @@ public static class Frame
     public const byte Signal = 18;
     public const byte Resize = 19;
     public const byte End = 20;
+
+    /// <summary>What is asked. The first frame of a connection, and, where the answer to one was a single frame or an exit, the next.</summary>
+    public const byte Request = 21;
 }
 
-/// <summary>The one request of a connection.</summary>
+/// <summary>What is asked of a guest.</summary>
 public sealed record GuestRequest
 {
     /// <summary>ping, configure, exec, run, attach, runs, usage, trust; read, write, list, stat, mkdir, move, delete, watch, find, copy, permit.</summary>

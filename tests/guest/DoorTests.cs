@@ -30,7 +30,7 @@ public sealed class DoorTests(SharedGuest shared)
         using var stranger = box.Connect();
         var token = box.Token.ToArray();
         token[^1] ^= 1;
-        await stranger.SendAsync((byte[])[.. token, .. BitConverter.GetBytes(Ping.Length), .. Ping]);
+        await stranger.SendAsync((byte[])[.. token, .. GuestBox.Framed(Frame.Request, Ping)]);
         Assert.Equal(0, await DroppedAsync(stranger));
     }
 
@@ -42,7 +42,7 @@ public sealed class DoorTests(SharedGuest shared)
     {
         var box = await shared.GetAsync();
         using var greedy = box.Connect();
-        await greedy.SendAsync((byte[])[.. box.Token, .. BitConverter.GetBytes(length), .. new byte[1000]]);
+        await greedy.SendAsync((byte[])[.. box.Token, Frame.Request, .. BitConverter.GetBytes(length), .. new byte[1000]]);
         Assert.Equal(0, await DroppedAsync(greedy));
         Assert.InRange(box.Status("VmHWM"), 1, 64 * 1024);
     }
@@ -59,7 +59,7 @@ public sealed class DoorTests(SharedGuest shared)
             try
             {
                 // The right token first: then a request that never gets whole.
-                await slow.SendAsync(sent == 0 ? [.. box.Token, .. BitConverter.GetBytes(5000)] : new byte[] { (byte)' ' });
+                await slow.SendAsync(sent == 0 ? [.. box.Token, Frame.Request, .. BitConverter.GetBytes(5000)] : new byte[] { (byte)' ' });
             }
             catch (SocketException)
             {
@@ -87,6 +87,7 @@ public sealed class DoorTests(SharedGuest shared)
         foreach (var request in requests)
         {
             using var socket = box.Ask(Encoding.Latin1.GetBytes(request));
+            socket.Shutdown(SocketShutdown.Send);
             var answer = await AnswerAsync(socket);
             Assert.True(answer.Length == 0 || answer[0] == Frame.Error, $"{request}: answered {(answer.Length > 0 ? answer[0] : 0)}");
         }
@@ -138,7 +139,8 @@ public sealed class DoorTests(SharedGuest shared)
     public async Task More_connections_than_there_are_places_are_dropped_and_places_come_back()
     {
         await using var box = await GuestBox.StartAsync();
-        const int Places = 256;
+        // One of 256 is that of the client, which keeps it.
+        const int Places = 255;
         var peers = new List<Socket>();
         try
         {
@@ -167,13 +169,78 @@ public sealed class DoorTests(SharedGuest shared)
     }
 
     [Fact]
+    public async Task A_connection_whose_request_is_answered_takes_another()
+    {
+        var box = await shared.GetAsync();
+        using var socket = box.Ask(Ping);
+        Assert.Equal(Frame.Result, (await FrameAsync(socket)).Kind);
+
+        var command = JsonSerializer.SerializeToUtf8Bytes(Running.Shell("echo again"), GuestJson.Default.GuestRequest);
+        await socket.SendAsync((byte[])[.. GuestBox.Framed(Frame.Request, command), .. GuestBox.Framed(Frame.CloseStdin, [])]);
+
+        Assert.Equal((Frame.Stdout, "again\n"), await FrameAsync(socket));
+        Assert.Equal(Frame.Exit, (await FrameAsync(socket)).Kind);
+    }
+
+    [Fact]
+    public async Task What_a_command_did_not_read_is_never_taken_for_a_request()
+    {
+        var box = await shared.GetAsync();
+        using var socket = box.Ask(JsonSerializer.SerializeToUtf8Bytes(Running.Shell("true"), GuestJson.Default.GuestRequest));
+        Assert.Equal(Frame.Exit, (await FrameAsync(socket)).Kind);
+
+        var forged = GuestBox.Framed(Frame.Request, JsonSerializer.SerializeToUtf8Bytes(Running.Shell("echo forged"), GuestJson.Default.GuestRequest));
+        await socket.SendAsync((byte[])[.. GuestBox.Framed(Frame.Stdin, forged), .. GuestBox.Framed(Frame.CloseStdin, []), .. GuestBox.Framed(Frame.Request, Ping)]);
+
+        Assert.Equal(Frame.Result, (await FrameAsync(socket)).Kind);
+    }
+
+    [Theory]
+    [InlineData(Frame.Data)]
+    [InlineData(Frame.End)]
+    [InlineData(0)]
+    public async Task What_is_no_request_after_an_answer_ends_the_connection(byte kind)
+    {
+        var box = await shared.GetAsync();
+        using var socket = box.Ask(Ping);
+        Assert.Equal(Frame.Result, (await FrameAsync(socket)).Kind);
+
+        await socket.SendAsync((byte[])[.. GuestBox.Framed(kind, "x"u8), .. GuestBox.Framed(Frame.Request, Ping)]);
+
+        Assert.Equal(0, await DroppedAsync(socket));
+    }
+
+    [Fact]
+    public async Task What_follows_a_longer_answer_is_not_heard()
+    {
+        var box = await shared.GetAsync();
+        using var socket = box.Ask(JsonSerializer.SerializeToUtf8Bytes(new GuestRequest { Op = "list", Path = "/workspace" }, GuestJson.Default.GuestRequest));
+        await socket.SendAsync(GuestBox.Framed(Frame.Request, JsonSerializer.SerializeToUtf8Bytes(Running.Shell("touch /workspace/heard"), GuestJson.Default.GuestRequest)));
+
+        await DroppedAsync(socket);
+
+        Assert.Equal("no\n", (await box.ShAsync("test -e /workspace/heard && echo yes || echo no")).Out);
+    }
+
+    [Fact]
     public async Task With_a_peer_named_nobody_else_is_heard()
     {
         await using var box = await GuestBox.StartAsync("127.0.0.1");
         using var other = box.Connect("127.0.0.2");
-        await other.SendAsync((byte[])[.. box.Token, .. BitConverter.GetBytes(Ping.Length), .. Ping]);
+        await other.SendAsync((byte[])[.. box.Token, .. GuestBox.Framed(Frame.Request, Ping)]);
         Assert.Equal(0, await DroppedAsync(other));
         await box.Client.PingAsync(CancellationToken.None);
+    }
+
+    private static async Task<(byte Kind, string Payload)> FrameAsync(Socket socket)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        await using var stream = new NetworkStream(socket);
+        var header = new byte[Frame.HeaderLength];
+        await stream.ReadExactlyAsync(header, patience.Token);
+        var payload = new byte[BitConverter.ToInt32(header, 1)];
+        await stream.ReadExactlyAsync(payload, patience.Token);
+        return (header[0], Encoding.UTF8.GetString(payload));
     }
 
     // How many bytes came before the other side closed.

@@ -107,13 +107,15 @@ internal sealed class GuestBox : IAsyncDisposable
         return problem is null ? socket! : throw problem;
     }
 
+    /// <summary>A frame as it goes over a connection.</summary>
+    public static byte[] Framed(byte kind, ReadOnlySpan<byte> payload) => [kind, .. BitConverter.GetBytes(payload.Length), .. payload];
+
     /// <summary>A connection that proved the token and asked for this.</summary>
     public Socket Ask(ReadOnlySpan<byte> request)
     {
         var socket = Connect();
         socket.Send(Token);
-        socket.Send(BitConverter.GetBytes(request.Length));
-        socket.Send(request);
+        socket.Send(Framed(Frame.Request, request));
         return socket;
     }
 

@@ -14,24 +14,26 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
     public async Task<CommandExit> RunAsync(Box box, CommandSpec spec, Func<byte, byte[], ValueTask> output, CancellationToken cancellationToken)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        return await RunAsync(box, spec, _ => ValueTask.CompletedTask, output, async stream =>
-        {
-            for (var rest = spec.Stdin; rest.Length > 0; rest = rest[Math.Min(rest.Length, Frame.MaxPayload)..])
-                await stream.WriteAsync(Frame.Stdin, rest[..Math.Min(rest.Length, Frame.MaxPayload)], over.Token);
-            await stream.WriteAsync(Frame.CloseStdin, default, over.Token);
-        }, over);
+        return spec.Stdin.Length <= Frame.MaxPayload
+            ? await RunAsync(box, spec, cancel => box.Guest.ExecAsync(spec.Request, spec.Stdin.Span, cancel), Nothing, output, _ => Task.CompletedTask, over)
+            : await RunAsync(box, spec, cancel => box.Guest.ExecAsync(spec.Request, cancel), Nothing, output, stream => GiveAllAsync(stream, spec.Stdin, over.Token), over);
     }
 
     /// <summary>Runs a command whose input comes meanwhile. <paramref name="over"/> is cancelled when it has ended.</summary>
-    public async Task<CommandExit> RunAsync(
-        Box box, CommandSpec spec, Func<GuestStream, ValueTask> started, Func<byte, byte[], ValueTask> output, Func<GuestStream, Task> input, CancellationTokenSource over)
+    public Task<CommandExit> RunAsync(
+        Box box, CommandSpec spec, Func<ValueTask> started, Func<byte, byte[], ValueTask> output, Func<GuestStream, Task> input, CancellationTokenSource over) =>
+        RunAsync(box, spec, cancel => box.Guest.ExecAsync(spec.Request, cancel), started, output, input, over);
+
+    private async Task<CommandExit> RunAsync(
+        Box box, CommandSpec spec, Func<CancellationToken, Task<GuestStream>> start, Func<ValueTask> started, Func<byte, byte[], ValueTask> output,
+        Func<GuestStream, Task> input, CancellationTokenSource over)
     {
         var began = clock.GetTimestamp();
         using var late = new CancellationTokenSource(LatestEnd(spec), clock);
         using var giveUp = late.Token.Register(over.Cancel);
         try
         {
-            return await CarryAsync(box, spec, started, output, input, over);
+            return await CarryAsync(box, start, started, output, input, over);
         }
         catch (Exception problem) when (late.IsCancellationRequested && problem is (OperationCanceledException or GuestException or IOException))
         {
@@ -40,17 +42,20 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
         }
     }
 
+    private static ValueTask Nothing() => ValueTask.CompletedTask;
+
     private static TimeSpan LatestEnd(CommandSpec spec) =>
         spec.Request.TimeoutMs > 0 ? TimeSpan.FromMilliseconds(spec.Request.TimeoutMs) + GuestPatience : Timeout.InfiniteTimeSpan;
 
     private async Task<CommandExit> CarryAsync(
-        Box box, CommandSpec spec, Func<GuestStream, ValueTask> started, Func<byte, byte[], ValueTask> output, Func<GuestStream, Task> input, CancellationTokenSource over)
+        Box box, Func<CancellationToken, Task<GuestStream>> start, Func<ValueTask> started, Func<byte, byte[], ValueTask> output, Func<GuestStream, Task> input,
+        CancellationTokenSource over)
     {
         using var phase = telemetry.Begin("exec");
         using var counted = table.BeginCommand(box);
         var killsBefore = cgroups.OutOfMemoryKills(box.Name);
-        await using var stream = await box.Guest.ExecAsync(spec.Request, over.Token);
-        await started(stream);
+        await using var stream = await start(over.Token);
+        await started();
         // Beside the reading: a command may write before it has read all, and both sides would wait.
         var feeding = FeedAsync(input, stream);
         try
@@ -66,7 +71,15 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
         {
             await over.CancelAsync();
             await feeding.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            stream.Finish();
         }
+    }
+
+    private static async Task GiveAllAsync(GuestStream stream, ReadOnlyMemory<byte> input, CancellationToken cancellationToken)
+    {
+        for (var rest = input; rest.Length > 0; rest = rest[Math.Min(rest.Length, Frame.MaxPayload)..])
+            await stream.WriteAsync(Frame.Stdin, rest[..Math.Min(rest.Length, Frame.MaxPayload)], cancellationToken);
+        await stream.WriteAsync(Frame.CloseStdin, default, cancellationToken);
     }
 
     // A command that reads no more is not an error; whatever else breaks is seen by the reading side.

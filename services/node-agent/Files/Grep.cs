@@ -40,7 +40,7 @@ internal sealed class Grep(CommandRunner commands)
     {
         try
         {
-            return await commands.RunAsync(box, command, _ => ValueTask.CompletedTask, async (kind, payload) =>
+            return await commands.RunAsync(box, command, () => ValueTask.CompletedTask, async (kind, payload) =>
             {
                 var (stream, room) = kind == Frame.Stdout ? (output, MaxOutput) : (errors, MaxErrors);
                 await stream.WriteAsync(payload.AsMemory(0, (int)Math.Min(payload.Length, room - stream.Length)), over.Token);

@@ -56,7 +56,7 @@ internal sealed class ExecGrpcService(SandboxTable table, CommandRunner commands
         var sequence = 0L;
         var exit = await commands.RunAsync(
             box, spec,
-            async _ => await responseStream.WriteAsync(new StartResponse { Started = new Started() }, over.Token),
+            async () => await responseStream.WriteAsync(new StartResponse { Started = new Started() }, over.Token),
             async (kind, payload) =>
             {
                 var piece = Piece(++sequence, payload);
