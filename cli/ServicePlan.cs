@@ -7,6 +7,14 @@ internal sealed record ServicePlan(string Name, string Program, IReadOnlyList<st
 {
     private static readonly Dictionary<string, string> Nothing = [];
 
+    // What carries every byte of the sandboxes for days is compiled for what it carries, and handles a socket where it learns of it: docs/decisions/0016.
+    private static readonly Dictionary<string, string> Steady = new()
+    {
+        ["DOTNET_TieredPGO"] = "1",
+        ["DOTNET_ReadyToRun"] = "0",
+        ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1",
+    };
+
     /// <summary>The services that run here: all, or those that <c>CORRAL_SERVICES</c> lists.</summary>
     public static IReadOnlyList<ServicePlan> All() =>
         Environment.GetEnvironmentVariable("CORRAL_SERVICES") is { Length: > 0 } listed
@@ -21,7 +29,7 @@ internal sealed record ServicePlan(string Name, string Program, IReadOnlyList<st
         .. InstanceSettings.HasOwnRedis ? [Redis()] : Array.Empty<ServicePlan>(),
         Service("scheduler", "Corral.Scheduler"),
         Service("sessions", "Corral.Sessions"),
-        Service("egress", "Corral.Egress"),
+        Service("egress", "Corral.Egress", new(Steady)),
         Service("node-agent", "Corral.NodeAgent", new() { ["CORRAL_CONFIG_Node__GuestBinary"] = Path.Combine(InstanceSettings.Repository, "artifacts", "guest", "corral-guest") }),
         Service("agent-bridge", "Corral.AgentBridge"),
         Service("gateway", "Corral.Gateway"),

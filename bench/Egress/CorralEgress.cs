@@ -18,7 +18,11 @@ internal sealed class CorralEgress(RunningProcess process, EgressService.EgressS
         var process = RunningProcess.Start(folder, program, new Dictionary<string, string>
         {
             ["CORRAL_HOME"] = folder,
-            ["DOTNET_GCgen0size"] = "1000000", // as ./corral up starts it
+            // As ./corral up starts it.
+            ["DOTNET_GCgen0size"] = "1000000",
+            ["DOTNET_TieredPGO"] = "1",
+            ["DOTNET_ReadyToRun"] = "0",
+            ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1",
             ["CORRAL_CONFIG_Egress__Resolvers__0"] = resolver,
             ["CORRAL_CONFIG_Egress__PermittedRanges__0"] = BenchNetwork.Origin + "/32",
             ["CORRAL_CONFIG_Egress__TrustedAuthorities"] = pki.Authority,

@@ -19,8 +19,10 @@ internal static class AuditFile
 
     public static void Append(string path, IEnumerable<AuditRecord> records)
     {
-        using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, BufferSize);
-        foreach (var record in records) record.WriteDelimitedTo(file);
+        using var bytes = new MemoryStream();
+        foreach (var record in records) record.WriteDelimitedTo(bytes);
+        using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        file.Write(bytes.GetBuffer(), 0, (int)bytes.Length);
     }
 
     /// <summary>Takes a broken tail away; answers the last whole record.</summary>

@@ -14,10 +14,16 @@ internal sealed partial class AuditLog(
     AuditPlace place, EgressOptions options, EgressTelemetry telemetry, TimeProvider clock, ILogger<AuditLog> log) : BackgroundService
 {
     private const int QueueLength = 65_536, BatchSize = 1024;
+
+    // Records come one by one, and a file is opened for each batch of them.
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(20);
+
     private readonly ConcurrentDictionary<string, AuditTrail> _trails = new(StringComparer.Ordinal);
 
     // Full: Record sees that and counts; FlushAsync waits.
     private readonly Channel<Entry> _queue = Channel.CreateBounded<Entry>(new BoundedChannelOptions(QueueLength) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+
+    private TaskCompletionSource _hurry = NewSource();
 
     /// <summary>Begins with a sandbox that was attached.</summary>
     public void Begin(AttachedSandbox sandbox) => TrailOf(sandbox.Id).Begin();
@@ -53,13 +59,14 @@ internal sealed partial class AuditLog(
     /// <summary>Waits until everything that was recorded so far is written.</summary>
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var done = NewSource();
         while (!_queue.Writer.TryWrite(new Entry(null, null, done)))
         {
             // It is closed when the service stops, and then all is written already.
             if (!await _queue.Writer.WaitToWriteAsync(cancellationToken)) return;
         }
 
+        Hurry();
         await done.Task.WaitAsync(cancellationToken);
     }
 
@@ -72,6 +79,7 @@ internal sealed partial class AuditLog(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         _queue.Writer.TryComplete();
+        Hurry();
         if (ExecuteTask is { } writing) await writing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await base.StopAsync(cancellationToken);
     }
@@ -83,11 +91,18 @@ internal sealed partial class AuditLog(
         // It ends when the queue does, so that the last records are written too.
         while (await _queue.Reader.WaitToReadAsync(CancellationToken.None))
         {
+            await Task.WhenAny(Volatile.Read(ref _hurry).Task, Task.Delay(Gathering, clock, CancellationToken.None));
+            Volatile.Write(ref _hurry, NewSource());
             while (batch.Count < BatchSize && _queue.Reader.TryRead(out var entry)) batch.Add(entry);
             Write(batch);
             batch.Clear();
         }
     }
+
+    // Somebody waits, and what it waits for is in the queue.
+    private void Hurry() => Volatile.Read(ref _hurry).TrySetResult();
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private void Write(List<Entry> batch)
     {

@@ -33,7 +33,7 @@ internal sealed class TerminationServer : ITerminator, IHostedService, IDisposab
     {
         _clock = clock;
         _application = new TerminationApplication(handler);
-        _sockets = new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), NullLogger.Instance);
+        _sockets = new SocketConnectionContextFactory(new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true }, NullLogger.Instance);
         var options = new KestrelServerOptions { ApplicationServices = services };
         Configure(options);
         // What Kestrel has to say is what a sandbox made it say, at any level and as often as it likes.
