@@ -16,30 +16,18 @@ public sealed class NoticeTests : SessionsTest
     private readonly ConcurrentQueue<string> _notices = [];
 
     [Fact]
-    public async Task EachChangeOfASandbox_IsToldOf()
+    public async Task EachChangeOfASandbox_FromItsCreateToItsEnd_IsToldOf()
     {
         await ListenAsync();
 
-        await ToldAsync("a create", "org", () => One.CreateAsync());
-    }
-
-    [Fact]
-    public async Task ASandboxThatBecomesReady_AndOneThatIsEnded_AreToldOf()
-    {
-        var id = "";
-        await ListenAsync();
-
-        await ToldAsync("a create", "org", async () => id = (await One.CreateAsync()).Id);
-        await ToldAsync("a sandbox that is ready", "org", async () =>
-        {
-            await One.WorkAsync();
-            await One.UntilAsync(id, SandboxState.Ready);
-        });
-        await ToldAsync("an end", "org", async () =>
-        {
-            await One.Ender.EndAsync("org", id, "client");
-            await One.UntilAsync(id, SandboxState.Ended);
-        });
+        var id = (await One.CreateAsync()).Id;
+        await AllToldAsync(id);
+        await One.WorkAsync();
+        await One.UntilAsync(id, SandboxState.Ready);
+        await AllToldAsync(id);
+        await One.Ender.EndAsync("org", id, "client");
+        await One.UntilAsync(id, SandboxState.Ended);
+        await AllToldAsync(id);
     }
 
     [Fact]
@@ -66,6 +54,10 @@ public sealed class NoticeTests : SessionsTest
     }
 
     private Task ListenAsync() => One.Redis.SubscribeAsync(OrganizationNotices.Channel, _notices.Enqueue);
+
+    // A record's version is the number of its changes.
+    private Task AllToldAsync(string id) => Eventually.Async("each change is told of", async () =>
+        _notices.Count(notice => notice == "org") == (await One.Store.FindAsync("org", id))!.Version);
 
     private async Task ToldAsync(string what, string organization, Func<Task> change)
     {
