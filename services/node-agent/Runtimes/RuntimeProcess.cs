@@ -6,6 +6,8 @@ namespace Corral.NodeAgent.Runtimes;
 /// <summary>Runs a runtime's program detached and reads what it leaves: a process id, or a log that says why not.</summary>
 internal static class RuntimeProcess
 {
+    private const int MostWords = 1000;
+
     public static int Start(string program, IReadOnlyList<string> arguments, string bundle, string? cgroupFile)
     {
         var pidFile = Path.Combine(bundle, "pid");
@@ -13,9 +15,12 @@ internal static class RuntimeProcess
         var code = cgroupFile is null
             ? HostProcess.RunRuntime(program, arguments)
             : HostProcess.RunRuntime("/bin/sh", ["-c", "echo 0 > \"$0\" && exec \"$@\"", cgroupFile, program, .. arguments]);
-        if (code != 0) throw new HostException($"{Path.GetFileName(program)} exited with {code}: {Tail(Log(bundle))}");
+        if (code != 0) throw new HostException($"{Path.GetFileName(program)} exited with {code}: {LastWords(bundle)}");
         return int.Parse(File.ReadAllText(pidFile), CultureInfo.InvariantCulture);
     }
+
+    /// <summary>Where a kernel in user space says why it ended, if it does.</summary>
+    public static string PanicLog(string bundle) => Path.Combine(bundle, "panic");
 
     public static string Log(string bundle) => Path.Combine(bundle, "log");
 
@@ -24,10 +29,15 @@ internal static class RuntimeProcess
         if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
     }
 
-    private static string Tail(string log)
+    /// <summary>The end of what a box's runtime wrote about it.</summary>
+    public static string LastWords(string bundle)
     {
-        if (!File.Exists(log)) return "it left no log";
-        var text = File.ReadAllText(log).Trim();
-        return text.Length > 1000 ? text[^1000..] : text;
+        var text = string.Join('\n', new[] { Log(bundle), PanicLog(bundle) }.Where(File.Exists).Select(File.ReadAllText)).Trim();
+        return text.Length switch
+        {
+            0 => "it left no word",
+            > MostWords => text[^MostWords..],
+            _ => text,
+        };
     }
 }

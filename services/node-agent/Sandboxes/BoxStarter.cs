@@ -74,7 +74,7 @@ internal sealed class BoxStarter(
             durable = journal.WriteAsync(record);
             record = await LaunchAsync(record, order, network, cancellationToken);
             var box = Watched(new Box(record, network, guests));
-            using (telemetry.Begin("start.guest")) await guests.WaitAsync(box, cancellationToken);
+            using (telemetry.Begin("start.guest")) await AnswersAsync(box, cancellationToken);
             await durable;
             return box;
         }
@@ -84,6 +84,19 @@ internal sealed class BoxStarter(
             network?.Dispose();
             await remover.RemoveAsync(record);
             throw;
+        }
+    }
+
+    private async Task AnswersAsync(Box box, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await guests.WaitAsync(box, cancellationToken);
+        }
+        catch (HostException problem)
+        {
+            // Before all that is left of it is removed.
+            throw new HostException($"{problem.Message} {box.Record.Isolation}: {RuntimeProcess.LastWords(paths.Bundle(box.Name))}");
         }
     }
 

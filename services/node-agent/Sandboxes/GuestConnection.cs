@@ -44,7 +44,7 @@ internal sealed class GuestConnection(GateDialer dialer, TimeProvider clock)
     {
         while (true)
         {
-            if (box.IsDead) throw new HostException("The guest ended before it answered.");
+            if (box.Died is { IsCompleted: true } died) throw new HostException($"The guest ended before it answered: {(await died).Reason}.");
             try
             {
                 using var patience = new CancellationTokenSource(Attempt, clock);
