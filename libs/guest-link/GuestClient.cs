@@ -12,6 +12,7 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
     private const int MostKept = 2;
 
     private readonly ConcurrentStack<GuestWire> _kept = new();
+    private int _places = MostKept;
 
     /// <summary>Whether it answers.</summary>
     public Task<GuestResult> PingAsync(CancellationToken cancellationToken) => AskAsync(new GuestRequest { Op = "ping" }, cancellationToken);
@@ -141,7 +142,8 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
     {
         while (_kept.TryPop(out var wire))
         {
-            if (wire.IsIdle())
+            Interlocked.Increment(ref _places);
+            if (wire.IsSilent())
             {
                 return wire;
             }
@@ -154,8 +156,14 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
 
     private bool TryKeep(GuestWire wire)
     {
-        if (_kept.Count >= MostKept || !wire.IsIdle())
+        if (!wire.IsClean)
         {
+            return false;
+        }
+
+        if (Interlocked.Decrement(ref _places) < 0)
+        {
+            Interlocked.Increment(ref _places);
             return false;
         }
 

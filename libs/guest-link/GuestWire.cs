@@ -16,11 +16,12 @@ internal sealed class GuestWire : IAsyncDisposable
     private readonly byte[] _buffer = new byte[BufferLength];
     private int _from;
     private int _to;
+    private bool _isBroken;
 
     private GuestWire(Stream stream) => _stream = stream;
 
-    /// <summary>Whether anything went wrong, so that nobody knows what comes next.</summary>
-    public bool IsBroken { get; private set; }
+    /// <summary>Whether nothing went wrong, and nothing came that nobody read.</summary>
+    public bool IsClean => !_isBroken && _from == _to;
 
     /// <summary>Connects, proves the token and sends the first frames.</summary>
     public static async Task<GuestWire> OpenAsync(
@@ -70,12 +71,12 @@ internal sealed class GuestWire : IAsyncDisposable
         payload.CopyTo(target[Frame.HeaderLength..]);
     }
 
-    /// <summary>Whether it is silent and open, as it must be between two operations.</summary>
-    public bool IsIdle()
+    /// <summary>Whether it is open still, and nothing comes, as it must be between two operations.</summary>
+    public bool IsSilent()
     {
         try
         {
-            return !IsBroken && _from == _to && _stream is NetworkStream connection && !connection.Socket.Poll(0, SelectMode.SelectRead);
+            return IsClean && _stream is NetworkStream connection && !connection.Socket.Poll(0, SelectMode.SelectRead);
         }
         catch (Exception exception) when (exception is ObjectDisposedException or SocketException)
         {
@@ -92,7 +93,7 @@ internal sealed class GuestWire : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            IsBroken = true;
+            _isBroken = true;
             throw exception is IOException ? new GuestException("lost", "The guest is gone.", exception) : exception;
         }
     }
@@ -124,7 +125,7 @@ internal sealed class GuestWire : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            IsBroken = true;
+            _isBroken = true;
             throw exception is IOException ? new GuestException("lost", "The guest is gone.", exception) : exception;
         }
     }
@@ -132,7 +133,7 @@ internal sealed class GuestWire : IAsyncDisposable
     /// <summary>Reads all that comes and keeps none of it, until the end or the cancellation.</summary>
     public async Task DiscardAsync(CancellationToken cancellationToken)
     {
-        IsBroken = true;
+        _isBroken = true;
         var room = new byte[Frame.MaxPayload];
         try
         {
