@@ -100,9 +100,9 @@ internal sealed class HandedConnection : ConnectionContext, IDuplexPipe
                 if (read.IsCompleted) return;
             }
         }
-        catch (Exception problem) when (problem is OperationCanceledException or IOException)
+        catch (Exception problem) when (problem is OperationCanceledException or IOException or InvalidOperationException)
         {
-            // It did not listen.
+            // It did not listen, or somebody was cut off while reading.
         }
     }
 }
