@@ -29,7 +29,8 @@ internal sealed class TerminalSocket(
         {
             var hearing = HearAsync();
             var (status, reason) = await ShowAsync(isGone);
-            if (hearing.IsCompleted && await hearing is { } broken)
+            // Only the hearing ends the showing so, and it is about to say why.
+            if (_over.IsCancellationRequested && !stopping.IsCancellationRequested && await hearing is { } broken)
             {
                 (status, reason) = broken;
             }
