@@ -21,7 +21,7 @@ internal sealed class RunscRuntime(string program, string stateDirectory) : ICon
         HideRootNamespaceSign();
         return RuntimeProcess.Start(
             program,
-            ["--root", _state, "--log", RuntimeProcess.Log(bundle), "--panic-log", RuntimeProcess.PanicLog(bundle), "--network=sandbox", "--ignore-cgroups", "--overlay2=none", "--platform=systrap",
+            ["--root", _state, "--log", RuntimeProcess.Log(bundle), "--network=sandbox", "--ignore-cgroups", "--overlay2=none", "--platform=systrap",
                 "--net-raw=false", "run", "--detach", "--bundle", bundle, "--pid-file", Path.Combine(bundle, "pid"), box],
             bundle, cgroupFile);
     }

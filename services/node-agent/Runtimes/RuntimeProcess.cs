@@ -19,9 +19,6 @@ internal static class RuntimeProcess
         return int.Parse(File.ReadAllText(pidFile), CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Where a kernel in user space says why it ended, if it does.</summary>
-    public static string PanicLog(string bundle) => Path.Combine(bundle, "panic");
-
     public static string Log(string bundle) => Path.Combine(bundle, "log");
 
     public static void Delete(string path)
@@ -32,7 +29,8 @@ internal static class RuntimeProcess
     /// <summary>The end of what a box's runtime wrote about it.</summary>
     public static string LastWords(string bundle)
     {
-        var text = string.Join('\n', new[] { Log(bundle), PanicLog(bundle) }.Where(File.Exists).Select(File.ReadAllText)).Trim();
+        var log = Log(bundle);
+        var text = File.Exists(log) ? File.ReadAllText(log).Trim() : "";
         return text.Length switch
         {
             0 => "it left no word",
