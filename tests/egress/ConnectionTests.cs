@@ -221,6 +221,29 @@ public sealed class ConnectionTests(EgressLab lab)
     }
 
     [Fact]
+    public async Task ClientThatIsSlowToSpeak_IsRefusedInItsOwnWords_AndJudgedByThem()
+    {
+        // Longer than one waits for who speaks first, so that its destination is looked at before it has said anything.
+        var slow = TimeSpan.FromMilliseconds(300);
+        using var box = await lab.BoxAsync(TestBox.AllowAll(policy => policy.Transforms.Add(TestBox.Transform("transform.test"))));
+        var metadata = IPAddress.Parse("169.254.169.254");
+        using var http = await box.ConnectAsync(metadata, 80);
+        using var tls = await box.ConnectAsync(metadata, 443);
+        using var transformed = await box.ConnectAsync(IPAddress.Parse("10.98.0.5"), 443);
+        await Task.Delay(slow);
+
+        await http.SendAsync("GET / HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n");
+        await tls.SendAsync(Hellos.ClientHello("other.test"));
+        await transformed.SendAsync(Hellos.ClientHello("transform.test"));
+
+        var answer = await http.ReadAllAsync();
+        Assert.StartsWith("HTTP/1.1 403 ", answer, StringComparison.Ordinal);
+        Assert.Contains("ADDRESS_DENIED", answer, StringComparison.Ordinal);
+        Assert.Equal(Hellos.AccessDenied, await tls.ReadAllAsync());
+        Assert.Equal("terminated", await transformed.ReadAsync(10));
+    }
+
+    [Fact]
     public async Task ListenersInTheGate_CannotBeDialledThemselves()
     {
         using var box = await lab.BoxAsync(TestBox.AllowAll());

@@ -140,6 +140,21 @@ public sealed class DriverTests : SessionsTest
     }
 
     [Fact]
+    public async Task ASandbox_IsDueWhenItsTimeIsUp_HoweverLongItsRoomTookToBeConfirmed()
+    {
+        Fleet.Calls.Before = name =>
+        {
+            Clock.Now += name == "confirm" ? TimeSpan.FromSeconds(9) : TimeSpan.Zero;
+            return Task.CompletedTask;
+        };
+        var created = await One.CreateAsync();
+
+        var ready = await One.UntilAsync(created.Id, SandboxState.Ready);
+
+        await UntilDueAsync(created.Id, ready.ExpiresAt!.Value);
+    }
+
+    [Fact]
     public async Task AnEndAskedWhileItStarts_IsObeyed()
     {
         var starting = new TaskCompletionSource();

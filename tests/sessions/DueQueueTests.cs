@@ -68,7 +68,7 @@ public sealed class DueQueueTests : SessionsTest
         await One.Due.AnnounceAsync("org", "soon", 3);
         await One.Due.AnnounceAsync("org", "never", 3);
 
-        await One.Due.RestAsync("org", "soon", 3, TimeSpan.FromHours(1));
+        await One.Due.RestAsync("org", "soon", 3, Clock.Now + TimeSpan.FromHours(1));
         await One.Due.RestAsync("org", "never", 3, null);
         Clock.Now += TimeSpan.FromHours(1);
 
@@ -81,7 +81,7 @@ public sealed class DueQueueTests : SessionsTest
         await One.Due.AnnounceAsync("org", "sbx-a", 4);
 
         await One.Due.RestAsync("org", "sbx-a", 3, null);
-        await One.Due.RestAsync("org", "sbx-a", 3, TimeSpan.FromHours(1));
+        await One.Due.RestAsync("org", "sbx-a", 3, Clock.Now + TimeSpan.FromHours(1));
         Clock.Now += DueQueue.Lease;
 
         Assert.Equal([("org", "sbx-a")], await One.Due.TakeAsync(10));

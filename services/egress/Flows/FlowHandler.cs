@@ -19,6 +19,9 @@ internal sealed partial class FlowHandler(
     // Who speaks first does so at once; the others are waiting for the server.
     private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(150);
 
+    // How long a connection that leads nowhere waits for words to be refused in.
+    private static readonly TimeSpan Hesitation = TimeSpan.FromSeconds(1);
+
     public async Task RunAsync(Flow flow)
     {
         var began = clock.GetTimestamp();
@@ -56,7 +59,7 @@ internal sealed partial class FlowHandler(
         if (verdict.Action == FlowAction.Terminate) return await TerminateAsync(flow);
         // 3.
         var outcome = await dialer.ConnectAsync(flow.Sandbox, TargetOf(flow, verdict), flow.Closing);
-        if (!outcome.Succeeded) return outcome.Refusal;
+        if (!outcome.Succeeded) return needsHello && flow.Hello.State == HelloState.Silent ? await HearAsync(flow, outcome.Refusal) : outcome.Refusal;
         using var upstream = outcome.Upstream;
         flow.Remote = upstream.Remote;
         // The policy may have changed since the address was looked at.
@@ -68,6 +71,16 @@ internal sealed partial class FlowHandler(
         // 5.
         await CarryAsync(flow, upstream, relay, relay.DownAsync());
         return "";
+    }
+
+    // Nobody will speak to a client that was slow to speak: it is heard after all, to be judged by its words and answered in its own.
+    private async Task<string> HearAsync(Flow flow, string refusal)
+    {
+        flow.Hello = await FirstBytesAsync(flow, Hesitation);
+        if (flow.Hello.State == HelloState.Incomplete) return Refusals.HelloTimeout;
+        var verdict = flow.Judge();
+        if (verdict.Action == FlowAction.Terminate) return await TerminateAsync(flow);
+        return verdict.Reason.Length > 0 ? verdict.Reason : refusal;
     }
 
     private async Task<string> HoldAsync(Flow flow, Upstream upstream, IRelay relay)

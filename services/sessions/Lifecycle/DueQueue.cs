@@ -30,8 +30,8 @@ internal sealed class DueQueue(RedisConnection redis, TimeProvider clock)
         redis.RunAsync(database => database.SortedSetAddAsync(Due, Entry(organization, id), In(time)));
 
     /// <summary>Says that a record of this version has nothing to do until then, or for ever.</summary>
-    public Task RestAsync(string organization, string id, long version, TimeSpan? dueIn) =>
-        RestScript.RunAsync(redis, [Due, Announced], Entry(organization, id), version, dueIn is { } after ? In(after) : "");
+    public Task RestAsync(string organization, string id, long version, DateTimeOffset? dueAt) =>
+        RestScript.RunAsync(redis, [Due, Announced], Entry(organization, id), version, dueAt is { } at ? at.ToUnixTimeMilliseconds() : "");
 
     /// <summary>Takes back the announcement of a record that was never written.</summary>
     public Task ForgetAsync(string organization, string id) => RestAsync(organization, id, long.MaxValue, null);

@@ -82,7 +82,7 @@ internal sealed partial class SandboxDriver(
             try
             {
                 var rest = await StepAsync(organization, id, lifetime.ApplicationStopping);
-                await due.RestAsync(organization, id, rest.Version, rest.DueIn);
+                await due.RestAsync(organization, id, rest.Version, rest.DueAt);
             }
             catch (Exception exception) when (exception is DependencyUnavailableException || lifetime.ApplicationStopping.IsCancellationRequested)
             {
@@ -109,7 +109,7 @@ internal sealed partial class SandboxDriver(
         return result.Status switch
         {
             SaveStatus.HoursLimit => await BreakAsync(seen, "Monthly sandbox hours limit reached", "quota"),
-            SaveStatus.ConcurrencyLimit => new Rest(seen.Version, QueueRetry),
+            SaveStatus.ConcurrencyLimit => Later(seen.Version, QueueRetry),
             _ => null,
         };
     }
@@ -130,12 +130,12 @@ internal sealed partial class SandboxDriver(
         catch (RpcException)
         {
             // A node that restarts is missing for a moment; the scheduler, too.
-            return new Rest(seen.Version, Again);
+            return Later(seen.Version, Again);
         }
 
         if (response.Reservation is not { } room)
         {
-            return new Rest(seen.Version, QueueRetry);
+            return Later(seen.Version, QueueRetry);
         }
 
         await SaveAsync(seen, SandboxEvent.Placed, record with
@@ -188,7 +188,7 @@ internal sealed partial class SandboxDriver(
         if (error.Code == StatusCode.Unavailable && clock.GetUtcNow() - record.CreatedAt < StartPatience)
         {
             // The same generation on the same node: the start is idempotent, and a node-agent that restarts goes on with it.
-            return new Rest(seen.Version, Again);
+            return Later(seen.Version, Again);
         }
 
         if (record.Attempts >= MaxAttempts)
@@ -204,12 +204,13 @@ internal sealed partial class SandboxDriver(
             Generation = record.Generation + 1,
             ExcludedNodes = error.Reason == "NODE_FULL" ? record.ExcludedNodes : [.. record.ExcludedNodes, record.NodeId],
         });
-        return saved ? new Rest(seen.Version + 1, Again) : null;
+        return saved ? Later(seen.Version + 1, Again) : null;
     }
 
     private async Task<Rest?> KeepAsync(Versioned seen, CancellationToken cancellationToken)
     {
-        var left = seen.Record.ExpiresAt!.Value - clock.GetUtcNow();
+        var now = clock.GetUtcNow();
+        var left = seen.Record.ExpiresAt!.Value - now;
         if (left <= TimeSpan.Zero)
         {
             return await AskEndAsync(seen, "expired");
@@ -222,12 +223,13 @@ internal sealed partial class SandboxDriver(
         }
 
         var rest = hours < left ? hours : left;
+        var end = now + rest;
         if (seen.Record.Policy is { } policy && policy.InForce < policy.Version)
         {
-            return await PutInForceAsync(seen, rest, cancellationToken);
+            return await PutInForceAsync(seen, end, cancellationToken);
         }
 
-        return new Rest(seen.Version, rest < Again || await ConfirmAsync(seen.Record, cancellationToken) ? rest : Again);
+        return new Rest(seen.Version, rest < Again || await ConfirmAsync(seen.Record, cancellationToken) ? end : Earlier(end, clock.GetUtcNow() + Again));
     }
 
     // Said again whenever the sandbox is looked at: whoever started it may have died before it came to this.
@@ -252,7 +254,7 @@ internal sealed partial class SandboxDriver(
         return null;
     }
 
-    private async Task<Rest?> PutInForceAsync(Versioned seen, TimeSpan left, CancellationToken cancellationToken)
+    private async Task<Rest?> PutInForceAsync(Versioned seen, DateTimeOffset end, CancellationToken cancellationToken)
     {
         var record = seen.Record;
         try
@@ -263,7 +265,7 @@ internal sealed partial class SandboxDriver(
         catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
         {
             LogPolicyFailed(record.Id, record.NodeId, exception.StatusCode, RpcErrors.Read(exception).Reason);
-            return new Rest(seen.Version, left < PolicyRetry ? left : PolicyRetry);
+            return new Rest(seen.Version, Earlier(end, clock.GetUtcNow() + PolicyRetry));
         }
 
         await store.SaveAsync(seen, InForce(record));
@@ -293,7 +295,7 @@ internal sealed partial class SandboxDriver(
     {
         if (!await TellEndAsync(seen.Record, seen.Record.EndAskedAt, cancellationToken))
         {
-            return new Rest(seen.Version, Again);
+            return Later(seen.Version, Again);
         }
 
         await SaveAsync(seen, SandboxEvent.Gone, seen.Record.WithoutSecrets() with { EndedAt = clock.GetUtcNow(), CleanedUp = true });
@@ -309,7 +311,7 @@ internal sealed partial class SandboxDriver(
 
         if (!await TellEndAsync(seen.Record, seen.Record.EndedAt, cancellationToken))
         {
-            return new Rest(seen.Version, Again);
+            return Later(seen.Version, Again);
         }
 
         await store.SaveAsync(seen, seen.Record.WithoutSecrets() with { CleanedUp = true });
@@ -389,6 +391,10 @@ internal sealed partial class SandboxDriver(
         return saved;
     }
 
+    private Rest Later(long version, TimeSpan pause) => new(version, clock.GetUtcNow() + pause);
+
+    private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
+
     private NodeService.NodeServiceClient Node(SandboxRecord record) => new(channels.Get(record.NodeAddress));
 
     private static CallOptions Options(TimeSpan patience, CancellationToken cancellationToken) => new(deadline: Deadline.In(patience), cancellationToken: cancellationToken);
@@ -419,6 +425,6 @@ internal sealed partial class SandboxDriver(
 
     /// <summary>A sandbox that has nothing to do now.</summary>
     /// <param name="Version">The version of its record; 0 when there is none.</param>
-    /// <param name="DueIn">When it has; null for never.</param>
-    private readonly record struct Rest(long Version, TimeSpan? DueIn);
+    /// <param name="DueAt">When it has; null for never. An instant, for what is done until it is written down must not put it off.</param>
+    private readonly record struct Rest(long Version, DateTimeOffset? DueAt);
 }
