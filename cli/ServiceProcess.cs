@@ -43,9 +43,26 @@ internal sealed class ServiceProcess(ServicePlan plan, TimeProvider clock, Actio
     {
         var log = new FileInfo(InstanceSettings.Log(Name));
         if (!log.Exists || log.Length < MaxLogBytes) return;
-        log.CopyTo(log.FullName + ".1", overwrite: true);
-        using var file = log.Open(FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
-        file.SetLength(0);
+        var kept = log.FullName + ".1";
+        try
+        {
+            try
+            {
+                log.CopyTo(kept, overwrite: true);
+            }
+            catch (IOException)
+            {
+                // Where there is no room for two, there is none for the older one.
+                File.Delete(kept);
+            }
+
+            using var file = log.Open(FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            file.SetLength(0);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"The log of {Name} could not be shortened: {problem.Message}");
+        }
     }
 
     private async Task StopAsync(Process process)

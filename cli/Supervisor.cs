@@ -6,10 +6,11 @@ namespace Corral.Cli;
 /// <summary>Starts the processes of an instance, keeps them alive, and stops them so that nothing is left on the host but their state.</summary>
 internal sealed class Supervisor(TimeProvider clock)
 {
-    private static readonly TimeSpan LogPeriod = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ChorePeriod = TimeSpan.FromMinutes(1);
     private readonly Lock _lock = new();
     private readonly RunningProcess _self = RunningProcess.Of("supervisor", Environment.ProcessId);
     private ServiceProcess[] _services = [];
+    private bool _unwritten;
 
     /// <summary>Runs the instance until it is to stop.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -21,7 +22,7 @@ internal sealed class Supervisor(TimeProvider clock)
             var own = new CancellationTokenSource();
             return (Stop: own, Task: service.RunAsync(own.Token));
         });
-        await TrimLogsAsync(stop);
+        await DoChoresAsync(stop);
 
         // The edge first, so that nobody is promised anything more; the state store last, so that everybody can write down what became of it.
         await StopAsync(name => name == "gateway");
@@ -46,12 +47,13 @@ internal sealed class Supervisor(TimeProvider clock)
         if (purge.ExitCode != 0) throw new InvalidOperationException($"The node could not be purged: see {InstanceSettings.Log("node-agent")}.");
     }
 
-    private async Task TrimLogsAsync(CancellationToken stop)
+    private async Task DoChoresAsync(CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
             foreach (var service in _services) service.TrimLog();
-            await Task.Delay(LogPeriod, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_unwritten) WriteState();
+            await Task.Delay(ChorePeriod, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -59,8 +61,19 @@ internal sealed class Supervisor(TimeProvider clock)
     {
         lock (_lock)
         {
-            new InstanceState(
-                $"http://{InstanceSettings.JsonAddress}", $"http://{InstanceSettings.GrpcAddress}", _self, [.. _services.Select(service => service.Running)]).Write();
+            var state = new InstanceState(
+                $"http://{InstanceSettings.JsonAddress}", $"http://{InstanceSettings.GrpcAddress}", _self, [.. _services.Select(service => service.Running)]);
+            try
+            {
+                state.Write();
+                _unwritten = false;
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                // A full disk, most likely. Services without anybody who starts them again would be worse than a state that is told late.
+                _unwritten = true;
+                Console.Error.WriteLine($"The instance's state could not be written: {problem.Message}");
+            }
         }
     }
 }

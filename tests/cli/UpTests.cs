@@ -69,6 +69,20 @@ public sealed class UpTests
     }
 
     [Fact]
+    public async Task AStateThatCannotBeWritten_KeepsNoServiceFromBeingStartedAgain_NorFromBeingStopped()
+    {
+        await using var instance = await Instance.StartAsync("cli");
+        // As a full disk would: the state's next version cannot be written.
+        Directory.CreateDirectory(Path.Combine(instance.Home, "run", "instance.json.new"));
+        await instance.KillAsync("scheduler");
+
+        await instance.Boxes.ReadyAsync(new() { ["runtime"] = "base", ["isolation"] = "runc" });
+        await instance.CorralAsync("down");
+
+        Assert.Empty(Traces(instance.Home));
+    }
+
+    [Fact]
     public async Task KeysAndSockets_AreTheOwnersOnly()
     {
         await using var instance = await Instance.StartAsync("cli");

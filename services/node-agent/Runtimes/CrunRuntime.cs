@@ -7,6 +7,7 @@ internal sealed class CrunRuntime(string program, string stateDirectory, byte[] 
 {
     public const int FirstId = 100_000;
 
+    private readonly SealedProgram? _copy = SealedProgram.TryCopy(program);
     private readonly string _state = Path.Combine(stateDirectory, "crun");
 
     public string Isolation => "runc";
@@ -19,7 +20,7 @@ internal sealed class CrunRuntime(string program, string stateDirectory, byte[] 
         program,
         ["--root", _state, "--cgroup-manager=disabled", "--log", RuntimeProcess.Log(bundle), "run", "--detach", "--bundle", bundle,
             "--pid-file", Path.Combine(bundle, "pid"), box],
-        bundle, cgroupFile);
+        bundle, cgroupFile, _copy);
 
     public void Forget(string box) => RuntimeProcess.Delete(Path.Combine(_state, box));
 

@@ -8,13 +8,14 @@ internal static class RuntimeProcess
 {
     private const int MostWords = 1000;
 
-    public static int Start(string program, IReadOnlyList<string> arguments, string bundle, string? cgroupFile)
+    public static int Start(string program, IReadOnlyList<string> arguments, string bundle, string? cgroupFile, SealedProgram? copy = null)
     {
+        var path = copy?.Path ?? program;
         var pidFile = Path.Combine(bundle, "pid");
         // Nothing of the box's may reach a file of ours, so its output goes nowhere; the runtime's own words go to its log.
         var code = cgroupFile is null
-            ? HostProcess.RunRuntime(program, arguments)
-            : HostProcess.RunRuntime("/bin/sh", ["-c", "echo 0 > \"$0\" && exec \"$@\"", cgroupFile, program, .. arguments]);
+            ? HostProcess.RunRuntime(path, arguments)
+            : HostProcess.RunRuntime("/bin/sh", ["-c", "echo 0 > \"$0\" && exec \"$@\"", cgroupFile, path, .. arguments]);
         if (code != 0) throw new HostException($"{Path.GetFileName(program)} exited with {code}: {LastWords(bundle)}");
         return int.Parse(File.ReadAllText(pidFile), CultureInfo.InvariantCulture);
     }
