@@ -24,6 +24,8 @@ internal sealed class Replica(RedisServer server, ManualClock clock) : IAsyncDis
 
     public ReservationStore Reservations => new(_redis, Nodes, Options.Create(new SchedulerOptions()), clock);
 
+    public GrantFeed Grants => new(_redis);
+
     public ValueTask DisposeAsync() => _redis.DisposeAsync();
 }
 

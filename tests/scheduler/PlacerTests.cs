@@ -34,8 +34,13 @@ public sealed class PlacerTests
     }
 
     [Fact]
-    public void AnExcludedNode_IsLeftOut() =>
+    public void AnExcludedNode_IsLeftOut_WhileAnotherIsThere()
+    {
         Assert.Equal(["b"], Rank([State("a"), State("b")], r => r.ExcludedNodeIds.Add("a")));
+        Assert.Empty(Rank([State("a"), State("b", sandboxes: 10)], r => r.ExcludedNodeIds.Add("a")));
+        Assert.Equal(["a"], Rank([State("a"), State("b") with { Cordoned = true }], r => r.ExcludedNodeIds.Add("a")));
+        Assert.Equal(["a"], Rank([State("a")], r => r.ExcludedNodeIds.Add("a")));
+    }
 
     [Fact]
     public void WhatNoEmptyNodeCouldTake_IsImpossible_AndWhatWaitsForRoomIsNot()

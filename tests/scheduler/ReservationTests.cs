@@ -131,6 +131,51 @@ public sealed class ReservationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task WhoWaitsForANodeThatIsGoneOrFull_HoldsUpNobodyElse()
+    {
+        await _one.Nodes.DescribeAsync(Fleet.Node("roomy", isolations: "runc"));
+        await _one.Nodes.DescribeAsync(Fleet.Node("gone", isolations: "kata"));
+        await _one.Nodes.DescribeAsync(Fleet.Node("full", slots: 1, isolations: "runsc"));
+        await _one.Nodes.CordonAsync("gone", cordoned: true);
+        await Reserve("holder", isolation: "runsc");
+
+        Assert.IsType<ReserveOutcome.Queued>(await Reserve("no node", isolation: "kata"));
+        Assert.IsType<ReserveOutcome.Queued>(await Reserve("no room", isolation: "runsc"));
+
+        Assert.IsType<ReserveOutcome.Reserved>(await Reserve("newcomer", isolation: "runc"));
+        Assert.Equal(3, Assert.IsType<ReserveOutcome.Queued>(await Reserve("second for the full one", isolation: "runsc")).Position);
+        await _one.Nodes.CordonAsync("gone", cordoned: false);
+        Assert.IsType<ReserveOutcome.Reserved>(await Reserve("no node", isolation: "kata"));
+    }
+
+    [Fact]
+    public async Task RoomThatBecomesFree_IsToldToTheFirstWhoCanUseIt()
+    {
+        await _one.Nodes.DescribeAsync(Fleet.Node("a", slots: 1, isolations: "runc"));
+        await _one.Nodes.DescribeAsync(Fleet.Node("b", slots: 1, isolations: "runsc"));
+        await Reserve("on a", isolation: "runc");
+        await Reserve("on b", isolation: "runsc");
+        await Reserve("first for a", isolation: "runc");
+        await Reserve("first for b", isolation: "runsc");
+        await Reserve("second for b", isolation: "runsc");
+        using var over = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await using var grants = _two.Grants.WatchAsync(over.Token).GetAsyncEnumerator(over.Token);
+        var told = grants.MoveNextAsync();
+        var generation = 1;
+
+        // Until the watch has begun, nobody hears of it: the room is given back, and then the place in the queue, again and again.
+        await Eventually.Async("somebody is told", async () =>
+        {
+            await _one.Reservations.ReleaseAsync("on b", generation++);
+            await Reserve("on b", generation: generation, isolation: "runsc");
+            return told.IsCompleted;
+        });
+
+        Assert.True(await told);
+        Assert.Equal("first for b", grants.Current.SandboxId);
+    }
+
+    [Fact]
     public async Task AnEmptyFleet_CannotTakeAnything() =>
         Assert.IsType<ReserveOutcome.Impossible>(await Reserve("s"));
 
@@ -164,6 +209,10 @@ public sealed class ReservationTests : IAsyncLifetime
         Assert.False(await _one.Nodes.DrainAsync("nobody", drain));
     }
 
-    private Task<ReserveOutcome> Reserve(string sandbox, string organization = "org", long generation = 1) =>
-        _one.Reservations.ReserveAsync(Fleet.Request(sandbox, organization, generation));
+    private Task<ReserveOutcome> Reserve(string sandbox, string organization = "org", long generation = 1, string isolation = "")
+    {
+        var request = Fleet.Request(sandbox, organization, generation);
+        request.Isolation = isolation;
+        return _one.Reservations.ReserveAsync(request);
+    }
 }

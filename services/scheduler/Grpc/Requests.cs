@@ -22,6 +22,7 @@ internal static class Requests
             throw RpcErrors.InvalidArgument("description.node_id", "is required, in the first message");
         }
 
+        Require(!node.NodeId.Any(char.IsWhiteSpace), "description.node_id", "must be without spaces");
         Require(node.Address.Length > 0, "description.address", "is required");
         Require(node.Capacity is { CpuMillis: > 0, MemoryBytes: > 0 }, "description.capacity", "needs processors and memory above 0");
     }

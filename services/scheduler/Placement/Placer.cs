@@ -5,23 +5,28 @@ namespace Corral.Scheduler.Placement;
 
 /// <summary>What a look at the fleet says of a request.</summary>
 /// <param name="Candidates">Nodes with room, the best first.</param>
-/// <param name="Possible">Whether some node could take it, if it were empty.</param>
-internal sealed record Ranking(IReadOnlyList<NodeState> Candidates, bool Possible);
+/// <param name="Wish">Nodes that are there and could take it if they were empty: what it waits for.</param>
+/// <param name="Possible">Whether some node could take it, if it were empty, and there.</param>
+internal sealed record Ranking(IReadOnlyList<NodeState> Candidates, IReadOnlyList<NodeState> Wish, bool Possible);
 
 /// <summary>Decides where a sandbox should run: a pure function of the fleet and the request.</summary>
 internal static class Placer
 {
     public static Ranking Rank(IReadOnlyList<NodeState> fleet, ReserveRequest request, DateTimeOffset now, SchedulerOptions options)
     {
-        var suitable = fleet.Where(node => Suits(node, request)).ToList();
-        var candidates = suitable
-            .Where(node => Takes(node, now, options) && HasRoom(node, request.Shape))
+        var suitable = fleet.Where(node => Suits(node, request) && FitsEmpty(node, request.Shape)).ToList();
+        var there = suitable.Where(node => Takes(node, now, options)).ToList();
+        // Where it failed before is better than nowhere.
+        var fresh = there.Where(node => !request.ExcludedNodeIds.Contains(node.Id)).ToList();
+        var wish = fresh.Count > 0 ? fresh : there;
+        var candidates = wish
+            .Where(node => HasRoom(node, request.Shape))
             .OrderByDescending(node => request.Region.Length > 0 && node.Description.Region == request.Region)
             .ThenBy(Committed)
             .ThenBy(node => node.Id, StringComparer.Ordinal)
             .Take(options.Candidates)
             .ToList();
-        return new Ranking(candidates, suitable.Exists(node => FitsEmpty(node, request.Shape)));
+        return new Ranking(candidates, wish, suitable.Count > 0);
     }
 
     /// <summary>The isolation that the sandbox gets on a node: the one it asks for, else the node's first.</summary>
@@ -30,8 +35,7 @@ internal static class Placer
 
     private static bool Suits(NodeState node, ReserveRequest request) =>
         node.Description.Templates.Contains(request.Template)
-        && (request.Isolation.Length == 0 ? node.Description.Isolations.Count > 0 : node.Description.Isolations.Contains(request.Isolation))
-        && !request.ExcludedNodeIds.Contains(node.Id);
+        && (request.Isolation.Length == 0 ? node.Description.Isolations.Count > 0 : node.Description.Isolations.Contains(request.Isolation));
 
     private static bool Takes(NodeState node, DateTimeOffset now, SchedulerOptions options) =>
         !node.Cordoned && node.Accepting && now - node.LastSeen <= options.NodeSilence;

@@ -13,7 +13,7 @@ internal abstract record ReserveOutcome
     /// <summary>Room is reserved.</summary>
     internal sealed record Reserved(Reservation Reservation) : ReserveOutcome;
 
-    /// <summary>The fleet is full; 1 is next.</summary>
+    /// <summary>There is no room where it could run; 1 is next.</summary>
     internal sealed record Queued(int Position) : ReserveOutcome;
 
     /// <summary>No node could take it, even an empty one.</summary>
@@ -30,10 +30,11 @@ internal sealed class ReservationStore(RedisConnection redis, NodeStore nodes, I
     private const string Queue = "{nodes}:queue";
     private const string QueueFacts = "{nodes}:queue:facts";
     private const string QueueLast = "{nodes}:queue:last";
+    private const string QueueWishes = "{nodes}:queue:wishes";
 
-    private static readonly RedisScript ReserveScript = RedisScript.Embedded(typeof(ReservationStore).Assembly, "reserve.lua");
+    private static readonly RedisScript ReserveScript = RedisScript.Embedded(typeof(ReservationStore).Assembly, "queue.lua", "reserve.lua");
     private static readonly RedisScript ConfirmScript = RedisScript.Embedded(typeof(ReservationStore).Assembly, "confirm.lua");
-    private static readonly RedisScript ReleaseScript = RedisScript.Embedded(typeof(ReservationStore).Assembly, "release.lua");
+    private static readonly RedisScript ReleaseScript = RedisScript.Embedded(typeof(ReservationStore).Assembly, "queue.lua", "release.lua");
 
     public async Task<ReserveOutcome> ReserveAsync(ReserveRequest request)
     {
@@ -50,10 +51,10 @@ internal sealed class ReservationStore(RedisConnection redis, NodeStore nodes, I
         [
             request.SandboxId, request.Generation, request.OrganizationId,
             request.Shape.CpuMillis, request.Shape.MemoryBytes, request.Shape.DiskBytes,
-            now.ToUnixTimeMilliseconds(), expires.ToUnixTimeMilliseconds(),
+            now.ToUnixTimeMilliseconds(), expires.ToUnixTimeMilliseconds(), string.Concat(ranking.Wish.Select(node => $" {node.Id} ")),
             .. ranking.Candidates.Select(n => (RedisValue)n.Id),
         ];
-        var result = (RedisResult[])(await ReserveScript.RunAsync(redis, [Key(request.SandboxId), Unconfirmed, Queue, QueueFacts, QueueLast], arguments))!;
+        var result = (RedisResult[])(await ReserveScript.RunAsync(redis, [Key(request.SandboxId), Unconfirmed, Queue, QueueFacts, QueueLast, QueueWishes], arguments))!;
         return (int)result[0] switch
         {
             1 => new ReserveOutcome.Reserved(Describe(fleet.First(n => n.Id == (string)result[1]!), request, expires)),
@@ -67,7 +68,7 @@ internal sealed class ReservationStore(RedisConnection redis, NodeStore nodes, I
         (int)await ConfirmScript.RunAsync(redis, [Key(sandboxId), Unconfirmed], sandboxId, generation) == 1;
 
     public Task ReleaseAsync(string sandboxId, long generation) =>
-        ReleaseScript.RunAsync(redis, [Key(sandboxId), Unconfirmed, Queue, QueueFacts], sandboxId, generation);
+        ReleaseScript.RunAsync(redis, [Key(sandboxId), Unconfirmed, Queue, QueueFacts, QueueWishes], sandboxId, generation);
 
     private static string Key(string sandboxId) => "{nodes}:r:" + sandboxId;
 
