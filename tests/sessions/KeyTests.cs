@@ -160,6 +160,25 @@ public sealed class KeyTests : SessionsTest
     }
 
     [Fact]
+    public async Task AReplacedKey_IsToldOfFor30Days_AndCountsNoMoreThen()
+    {
+        var (replaced, _) = await One.ApiKeys.CreateAsync(Owner, "a", [], null);
+
+        await One.ApiKeys.RotateAsync(Owner, replaced.Id, 60_000);
+
+        var kept = await RedisAsync(db => db.KeyTimeToLiveAsync($"{{org}}:key:{replaced.Id}"));
+        Assert.InRange(kept!.Value, TimeSpan.FromDays(30), TimeSpan.FromDays(30) + TimeSpan.FromMinutes(1));
+        for (var i = 2; i < 200; i++)
+        {
+            await One.ApiKeys.CreateAsync(Owner, "more", [], null);
+        }
+
+        Assert.Equal("API_KEY_LIMIT", await ReasonAsync(() => One.ApiKeys.CreateAsync(Owner, "one too many", [], null)));
+        await RedisAsync(db => db.KeyDeleteAsync($"{{org}}:key:{replaced.Id}"));
+        await One.ApiKeys.CreateAsync(Owner, "the last", [], null);
+    }
+
+    [Fact]
     public async Task AKeyWithScopes_GivesNoneThatItHasNot_AndTakesNoneOver()
     {
         var narrow = Owner with { Scopes = ["api_keys:manage", "sandbox_sessions:read"] };
@@ -171,6 +190,7 @@ public sealed class KeyTests : SessionsTest
         Assert.Equal("PERMISSION_DENIED", await ReasonAsync(() => One.ApiKeys.CreateAsync(narrow, "everything", [], null)));
         Assert.Equal("PERMISSION_DENIED", await ReasonAsync(() => One.ApiKeys.RotateAsync(narrow, strong.Id, 0)));
         Assert.Equal("PERMISSION_DENIED", await ReasonAsync(() => One.ApiKeys.ChangeAsync(narrow, strong.Id, "mine", null, null)));
+        Assert.Equal("PERMISSION_DENIED", await ReasonAsync(() => One.ApiKeys.RevokeAsync(narrow, strong.Id)));
     }
 
     [Fact]

@@ -67,7 +67,7 @@ internal sealed class ApiKeys(KeyStore store, TimeProvider clock)
         }
         else if (!(old.ExpiresAt <= until))
         {
-            await store.ChangeAsync(caller.OrganizationId, id, null, null, until);
+            await store.RetireAsync(caller.OrganizationId, id, until);
         }
 
         return made;
@@ -76,7 +76,8 @@ internal sealed class ApiKeys(KeyStore store, TimeProvider clock)
     public async Task RevokeAsync(CallerIdentity caller, string id)
     {
         CheckNotOperators(id);
-        if (!IsId(id) || await store.RevokeAsync(caller.OrganizationId, id) == KeyChange.NotThere)
+        CheckHeld(caller, await FindAsync(caller, id));
+        if (await store.RevokeAsync(caller.OrganizationId, id) == KeyChange.NotThere)
         {
             throw NotFound();
         }
@@ -86,9 +87,17 @@ internal sealed class ApiKeys(KeyStore store, TimeProvider clock)
     {
         var text = KeyText.New();
         var facts = new KeyFacts(Ids.New("key-"), name, KeyText.Hint(text), scopes, clock.GetUtcNow(), expiresAt);
-        return await store.AddAsync(organization, text, facts, MostKeys) == KeyChange.Made
+        var outcome = await store.AddAsync(organization, text, facts, MostKeys);
+        if (outcome == KeyChange.TooMany)
+        {
+            // Some of them may be told of no more: whoever lists them forgets those.
+            await store.ListAsync(organization);
+            outcome = await store.AddAsync(organization, text, facts, MostKeys);
+        }
+
+        return outcome == KeyChange.Made
             ? (facts, text)
-            : throw RpcErrors.ResourceExhausted("API_KEY_LIMIT", $"An organisation has at most {MostKeys} keys, those included that were revoked in the last 30 days.");
+            : throw RpcErrors.ResourceExhausted("API_KEY_LIMIT", $"An organisation has at most {MostKeys} keys, those included that were revoked or replaced in the last 30 days.");
     }
 
     private DateTimeOffset? ExpiryOf(long? expiresInMs, long least)

@@ -97,17 +97,12 @@ internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
     }
 
     /// <summary>Revokes a key. It is told of for a while yet.</summary>
-    public async Task<KeyChange> RevokeAsync(string organization, string id)
-    {
-        var outcome = await ChangeAsync(organization, id, KeptRevoked, ["revoked", Milliseconds(clock.GetUtcNow())]);
-        if (outcome == KeyChange.Made)
-        {
-            var digest = await redis.RunAsync(database => database.HashGetAsync(FactsKey(organization, id), "digest"));
-            await redis.RunAsync(database => database.KeyExpireAsync("key:" + digest, KeptRevoked));
-        }
+    public Task<KeyChange> RevokeAsync(string organization, string id) =>
+        LetGoAsync(organization, id, KeptRevoked, ["revoked", Milliseconds(clock.GetUtcNow())]);
 
-        return outcome;
-    }
+    /// <summary>Lets a key expire that another has replaced. It is told of for a while after that.</summary>
+    public Task<KeyChange> RetireAsync(string organization, string id, DateTimeOffset until) =>
+        LetGoAsync(organization, id, until - clock.GetUtcNow() + KeptRevoked, ["expires", Milliseconds(until)]);
 
     private async Task<ApiKey?> FindGoodAsync(IDatabase database, string organization, string id)
     {
@@ -116,6 +111,18 @@ internal sealed class KeyStore(RedisConnection redis, TimeProvider clock)
         return Parse(id, await reading) is { RevokedAt: null } facts && !(facts.ExpiresAt <= clock.GetUtcNow())
             ? new ApiKey(organization, id, facts.Scopes, plan, facts.ExpiresAt)
             : null;
+    }
+
+    private async Task<KeyChange> LetGoAsync(string organization, string id, TimeSpan keptFor, List<RedisValue> fields)
+    {
+        var outcome = await ChangeAsync(organization, id, keptFor, fields);
+        if (outcome == KeyChange.Made)
+        {
+            var digest = await redis.RunAsync(database => database.HashGetAsync(FactsKey(organization, id), "digest"));
+            await redis.RunAsync(database => database.KeyExpireAsync("key:" + digest, keptFor));
+        }
+
+        return outcome;
     }
 
     private async Task<KeyChange> ChangeAsync(string organization, string id, TimeSpan keptFor, List<RedisValue> fields) =>
