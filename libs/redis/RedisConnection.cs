@@ -7,6 +7,11 @@ namespace Corral.Redis;
 /// <remarks>A host starts without Redis; until it answers, every command fails with <see cref="StateStoreUnavailableException"/>.</remarks>
 public sealed class RedisConnection : IReadinessCheck, IAsyncDisposable
 {
+    // What a Redis answers that is there and can not do it now: it loads, is a replica or has none, lost its cluster, has no room, or runs a
+    // script for too long. Inside a script of Redis 6, behind a dash.
+    private static readonly string[] Unable =
+        ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "TRYAGAIN", "OOM", "MISCONF", "BUSY"];
+
     private readonly Lazy<Task<ConnectionMultiplexer>> _connection;
 
     /// <summary>Connects at the first command.</summary>
@@ -87,5 +92,8 @@ public sealed class RedisConnection : IReadinessCheck, IAsyncDisposable
 
     private static bool IsUnavailable(Exception exception) =>
         exception is RedisConnectionException or RedisTimeoutException or ObjectDisposedException
-        || (exception is RedisServerException server && server.Message.StartsWith("LOADING", StringComparison.Ordinal));
+        || (exception is RedisServerException server && Array.Exists(Unable, code => IsOf(server.Message, code)));
+
+    private static bool IsOf(string message, string code) =>
+        message.StartsWith(code + " ", StringComparison.Ordinal) || message.Contains($": -{code} ", StringComparison.Ordinal);
 }
