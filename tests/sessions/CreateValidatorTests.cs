@@ -128,6 +128,22 @@ public sealed class CreateValidatorTests
     }
 
     [Fact]
+    public void Capabilities_HaveAtMost64Kibibytes_WithWhatIsNotKnownOfThem()
+    {
+        var unknown = new byte[64 * 1024];
+        unknown[0] = 0xA2; // Field 500, of 65,531 bytes.
+        unknown[1] = 0x1F;
+        (unknown[2], unknown[3], unknown[4]) = (0xFB, 0xFF, 0x03);
+
+        CreateValidator.Check(new CreateRequest { Capabilities = Capabilities.Parser.ParseFrom(unknown) }, "free", Plans.Free);
+        Refused(null, "INVALID_ARGUMENT", "capabilities", r =>
+        {
+            r.Capabilities = Capabilities.Parser.ParseFrom(unknown);
+            r.Capabilities.Opencode = new AgentCapability();
+        });
+    }
+
+    [Fact]
     public void ARequestId_HasAtMost128Bytes()
     {
         CreateValidator.Check(new CreateRequest { RequestId = new string('x', 128) }, "free", Plans.Free);

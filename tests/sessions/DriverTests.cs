@@ -1,5 +1,6 @@
 using Corral.Api.V1;
 using Corral.Hosting;
+using Corral.Redis;
 using Corral.Sessions.Lifecycle;
 using Corral.Sessions.Records;
 using Corral.Tests.Support;
@@ -25,6 +26,54 @@ public sealed class DriverTests : SessionsTest
         Assert.Equal(["b"], Fleet.WhereRuns(created.Id));
         await Eventually.Async("its room is confirmed", () => Fleet.Scheduler.Held[created.Id] == (2L, "b", true));
         Assert.Equal(["created", "assigned", "assigned", "ready"], await EventsAsync(created.Id));
+    }
+
+    [Fact]
+    public async Task TheOnlyNode_IsTriedAgain()
+    {
+        FailStarts(times: 2, RpcErrors.Internal("START_FAILED", "No such luck."));
+        await One.WorkAsync();
+
+        var created = await One.CreateAsync();
+        await DueAsync(created.Id, SandboxState.Queued, version: 3);
+        await DueAsync(created.Id, SandboxState.Queued, version: 5);
+
+        Assert.Equal(3, (await One.UntilAsync(created.Id, SandboxState.Ready)).Attempts);
+    }
+
+    [Fact]
+    public async Task WhatWaitedForLong_HasAsMuchPatienceAsWhatDidNot()
+    {
+        Fleet.Scheduler.Full = true;
+        await One.WorkAsync();
+        var created = await One.CreateAsync();
+        await DueAsync(created.Id, SandboxState.Queued, after: TimeSpan.FromMinutes(5));
+        await DueAsync(created.Id, SandboxState.Queued, after: TimeSpan.Zero);
+        FailStarts(times: 1, RpcErrors.Unavailable("RESTARTING", "Just a moment.", TimeSpan.FromSeconds(1)));
+
+        Fleet.Scheduler.Full = false;
+        Clock.Now += TimeSpan.FromSeconds(5);
+        await DueAsync(created.Id, SandboxState.Assigning);
+        var ready = await One.UntilAsync(created.Id, SandboxState.Ready);
+
+        Assert.Equal((1L, "a"), (ready.Generation, ready.NodeId));
+    }
+
+    [Fact]
+    public async Task ARedisThatTakesNoWrites_IsUnavailable_AndWhatIsDueIsTakenOnceItDoes()
+    {
+        await One.WorkAsync();
+        var created = await One.CreateAsync(new CreateRequest { MaxDurationMs = 60_000 });
+        var ready = await One.UntilAsync(created.Id, SandboxState.Ready);
+        await UntilDueAsync(created.Id, ready.ExpiresAt!.Value);
+
+        await RedisAsync(db => db.ExecuteAsync("CONFIG", "SET", "maxmemory", "1"));
+        await Assert.ThrowsAsync<StateStoreUnavailableException>(() => One.CreateAsync());
+        Clock.Now = ready.ExpiresAt.Value;
+        await Assert.ThrowsAsync<StateStoreUnavailableException>(() => One.Due.TakeAsync(1));
+        await RedisAsync(db => db.ExecuteAsync("CONFIG", "SET", "maxmemory", "0"));
+
+        Assert.Equal("expired", (await One.UntilAsync(created.Id, SandboxState.Ended)).EndReason);
     }
 
     [Fact]

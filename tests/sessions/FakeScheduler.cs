@@ -5,7 +5,7 @@ using Grpc.Core;
 
 namespace Corral.Sessions.Tests;
 
-/// <summary>A scheduler that gives each sandbox the first node that it does not exclude.</summary>
+/// <summary>A scheduler that gives each sandbox the first node that it does not exclude, or the first of all.</summary>
 internal sealed class FakeScheduler(Calls calls, IReadOnlyList<FakeNode> nodes) : PlacementService.PlacementServiceBase
 {
     /// <summary>Room that is held, by sandbox.</summary>
@@ -21,8 +21,7 @@ internal sealed class FakeScheduler(Calls calls, IReadOnlyList<FakeNode> nodes) 
             return new ReserveResponse { Queued = new QueuePosition { Position = 1 } };
         }
 
-        var node = nodes.FirstOrDefault(n => !request.ExcludedNodeIds.Contains(n.Id))
-            ?? throw RpcErrors.ResourceExhausted("NO_SUCH_NODE", "No node offers this.");
+        var node = nodes.FirstOrDefault(n => !request.ExcludedNodeIds.Contains(n.Id)) ?? nodes[0];
         if (Held.TryGetValue(request.SandboxId, out var held) && held.Generation == request.Generation)
         {
             node = nodes.Single(n => n.Id == held.Node);

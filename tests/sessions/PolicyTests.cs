@@ -5,6 +5,7 @@ using Corral.Sessions.Grpc;
 using Corral.Sessions.Records;
 using Corral.Sessions.V1;
 using Corral.Tests.Support;
+using Google.Protobuf;
 using Grpc.Core;
 using Xunit;
 
@@ -35,6 +36,18 @@ public sealed class PolicyTests : SessionsTest
         Assert.Equal(("X-Key", Value), (header.Name, header.Value));
         Assert.Equal("***", ready.ToSandbox().NetworkPolicy.Transforms.Single().InjectHeaders["X-Key"]);
         Assert.DoesNotContain(Value, await AllOfRedisAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhatIsNotKnownOfAPolicy_IsNotKept()
+    {
+        var padded = new NetworkPolicy { Mode = "deny-all" };
+        padded.MergeFrom([0xA2, 0x1F, 0x04, .. "hush"u8]);
+
+        var ready = await ReadyAsync(new CreateRequest { NetworkPolicy = padded });
+
+        Assert.Equal(new NetworkPolicy { Mode = "deny-all" }, NetworkPolicy.Parser.ParseFrom(ready.Policy!.Public));
+        Assert.DoesNotContain("hush", System.Text.Encoding.Latin1.GetString(ready.Policy.Public), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -30,6 +30,7 @@ internal sealed class Replica : IAsyncDisposable
     private readonly ErrorLog<Rotations> _rotationLog = new();
     private readonly ErrorLog<Courier> _courierLog = new();
     private readonly ErrorLog<Deliverer> _delivererLog = new();
+    private readonly ErrorLog<DueWorker> _workerLog = new();
     private readonly Sender _sender;
     private readonly Deliverer _deliverer;
     private readonly Couriers _couriers;
@@ -82,7 +83,7 @@ internal sealed class Replica : IAsyncDisposable
         OnDemand = new OnDemand(Webhooks, Deliveries, _sender, clock);
         _deliverer = new Deliverer(Deliveries, _sender, Webhooks, webhooks, clock, _delivererLog);
         _couriers = new Couriers(WebhookStore, Deliveries, _deliverer, Events, Due, _changes, webhooks, clock, _lifetime, _courierLog);
-        _worker = new DueWorker(Due, Driver, Rotations, _couriers, clock);
+        _worker = new DueWorker(Due, Driver, Rotations, _couriers, clock, _workerLog);
     }
 
     public RedisConnection Redis { get; }
@@ -194,6 +195,7 @@ internal sealed class Replica : IAsyncDisposable
         _rotationLog.AssertEmpty();
         _courierLog.AssertEmpty();
         _delivererLog.AssertEmpty();
+        _workerLog.AssertEmpty();
     }
 
     public async ValueTask DisposeAsync()

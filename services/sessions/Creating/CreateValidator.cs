@@ -13,6 +13,7 @@ internal static partial class CreateValidator
     private const int MaxRequestIdBytes = 128;
     private const int MaxEnvEntries = 256;
     private const int MaxEnvBytes = 64 * 1024;
+    private const int MaxCapabilitiesBytes = 64 * 1024;
 
     private static readonly string[] Runtimes = ["bun", "python", "base"];
     private static readonly string[] Isolations = ["runsc", "runc"];
@@ -117,6 +118,12 @@ internal static partial class CreateValidator
         if (capabilities is null)
         {
             return;
+        }
+
+        // They are kept as they came, with what a newer client may know of them.
+        if (capabilities.CalculateSize() > MaxCapabilitiesBytes)
+        {
+            throw RpcErrors.InvalidArgument("capabilities", $"must be at most {MaxCapabilitiesBytes} bytes in all");
         }
 
         CheckAgent(capabilities.Opencode, "opencode");

@@ -105,7 +105,7 @@ internal sealed partial class SandboxDriver(
         }
 
         var allowance = await allowances.OfAsync(record.Organization, record.IsCustom);
-        var result = await store.AdmitAsync(seen, record with { Waiting = false }, allowance.Limits, clock.GetUtcNow());
+        var result = await store.AdmitAsync(seen, record with { Waiting = false, TriedSince = clock.GetUtcNow() }, allowance.Limits, clock.GetUtcNow());
         return result.Status switch
         {
             SaveStatus.HoursLimit => await BreakAsync(seen, "Monthly sandbox hours limit reached", "quota"),
@@ -123,7 +123,7 @@ internal sealed partial class SandboxDriver(
             using var span = SessionsTelemetry.Source.StartActivity("reserve");
             response = await scheduler.ReserveAsync(Requests.Reserve(record), Options(CallPatience, cancellationToken));
         }
-        catch (RpcException exception) when (RpcErrors.Read(exception) is { Reason: "NO_SUCH_NODE" } && clock.GetUtcNow() - record.CreatedAt > StartPatience)
+        catch (RpcException exception) when (RpcErrors.Read(exception) is { Reason: "NO_SUCH_NODE" } && Tried(record) > StartPatience)
         {
             return await BreakAsync(seen, "No node offers this runtime and isolation.", "start_failed");
         }
@@ -145,6 +145,7 @@ internal sealed partial class SandboxDriver(
             Region = room.Region,
             Isolation = room.Isolation,
             Attempts = record.Attempts + 1,
+            TriedSince = clock.GetUtcNow(),
         });
         return null;
     }
@@ -185,7 +186,7 @@ internal sealed partial class SandboxDriver(
     {
         var record = seen.Record;
         LogStartFailed(record.Id, record.NodeId, error.Code, error.Reason);
-        if (error.Code == StatusCode.Unavailable && clock.GetUtcNow() - record.CreatedAt < StartPatience)
+        if (error.Code == StatusCode.Unavailable && Tried(record) < StartPatience)
         {
             // The same generation on the same node: the start is idempotent, and a node-agent that restarts goes on with it.
             return Later(seen.Version, Again);
@@ -203,6 +204,7 @@ internal sealed partial class SandboxDriver(
         {
             Generation = record.Generation + 1,
             ExcludedNodes = error.Reason == "NODE_FULL" ? record.ExcludedNodes : [.. record.ExcludedNodes, record.NodeId],
+            TriedSince = clock.GetUtcNow(),
         });
         return saved ? Later(seen.Version + 1, Again) : null;
     }
@@ -390,6 +392,8 @@ internal sealed partial class SandboxDriver(
 
         return saved;
     }
+
+    private TimeSpan Tried(SandboxRecord record) => clock.GetUtcNow() - (record.TriedSince ?? record.CreatedAt);
 
     private Rest Later(long version, TimeSpan pause) => new(version, clock.GetUtcNow() + pause);
 

@@ -2,6 +2,7 @@ using Corral.Api.V1;
 using Corral.Hosting;
 using Corral.Sessions.Records;
 using Corral.Sessions.Vault;
+using Google.Protobuf;
 using Microsoft.Extensions.Options;
 
 namespace Corral.Sessions.Policies;
@@ -18,7 +19,7 @@ internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer seal
     /// <summary>The draft of a new sandbox. It is written down as a user of its secrets, so that a later change of them finds it.</summary>
     public async Task<PolicyDraft> DraftAsync(string organization, string sandboxId, CreateRequest request)
     {
-        var policy = request.NetworkPolicy ?? new NetworkPolicy { Mode = options.Value.DefaultMode };
+        var policy = Known(request.NetworkPolicy ?? new NetworkPolicy { Mode = options.Value.DefaultMode });
         validator.Check(policy);
         var proxy = request.Capabilities?.Browser is { HasByoProxyUrl: true, ByoProxyUrl: var url } ? url : "";
         var (env, placeholders) = Placeholders.Bind(request.Env);
@@ -30,7 +31,7 @@ internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer seal
     public async Task<PolicyRecord> RedraftAsync(SandboxRecord sandbox, PolicyRecord present, NetworkPolicy asked)
     {
         var source = sealer.Open(sandbox.Id, present);
-        var policy = Unmasked(asked, source?.Policy);
+        var policy = Unmasked(Known(asked), source?.Policy);
         validator.Check(policy);
         await RequireAsync(sandbox.Organization, sandbox.Id, Uses(policy));
         return sealer.Seal(sandbox.Id, new PolicySource(policy, source?.UpstreamProxy ?? ""), present.Placeholders) with
@@ -46,6 +47,9 @@ internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer seal
     public Task ForgetAsync(SandboxRecord sandbox) => sandbox.Policy is { SecretNames: [_, ..] names }
         ? vault.RemoveUserAsync(sandbox.Organization, names, sandbox.Id)
         : Task.CompletedTask;
+
+    // What is not known is not checked either, and what was not checked is not kept.
+    private static NetworkPolicy Known(NetworkPolicy policy) => NetworkPolicy.Parser.WithDiscardUnknownFields(true).ParseFrom(policy.ToByteString());
 
     private async Task RequireAsync(string organization, string sandboxId, IEnumerable<Use> uses)
     {

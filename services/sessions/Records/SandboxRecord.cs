@@ -55,6 +55,9 @@ internal sealed record SandboxRecord
 
     public required DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary>Since when it is tried what it is tried now: to find a node, or to start it on the one that it has.</summary>
+    public DateTimeOffset? TriedSince { get; init; }
+
     public DateTimeOffset? StartedAt { get; init; }
 
     /// <summary>Whether it waits for its organisation's plan to have room, as its maker asked for.</summary>
