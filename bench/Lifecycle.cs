@@ -59,6 +59,11 @@ internal static class Lifecycle
         foreach (var isolation in isolations)
         {
             await LivesAsync("", json, isolation, [], WarmUp, atOnce: 2, settle: false);
+            if (warm > 0)
+            {
+                rows.Add(await InsideFloor.MeasureAsync(instance, isolation, count * 5));
+            }
+
             await collector.ForgetAsync();
             await LivesAsync($"{kind} {isolation}, JSON", json, isolation, rows, count, atOnce: 1, settle: warm > 0);
             phases.AddRange([$"{kind} {isolation}, through JSON:", "", .. await collector.TableAsync(), "", "One create of them:", "", .. collector.OneCreate(), ""]);

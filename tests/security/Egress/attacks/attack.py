@@ -46,7 +46,7 @@ def connect(host, port):
     return connection
 
 
-def read_all(connection, quiet=1.5, begun=lambda data: True):
+def read_all(connection, quiet=4, begun=lambda data: True):
     """All that comes until the end, or, once an answer has begun, until nothing more has come for a while."""
     connection.settimeout(PATIENCE)
     data = b""
