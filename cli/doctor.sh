@@ -29,6 +29,7 @@ kernel() { [ "$(printf '%s\n' 5.12 "$(uname -r)" | sort -V | head -n 1)" = 5.12 
 space() { [ "$(df --output=avail -k "$(dirname "${CORRAL_HOME:-/var/lib/corral}")" | tail -n 1)" -gt $((5 * 1024 * 1024)) ]; }
 watches() { [ "$(cat /proc/sys/fs/inotify/max_user_instances)" -ge 1024 ]; }
 tables() { unshare --net nft list ruleset; }
+redis() { [ -n "${CORRAL_REDIS:-}" ] || has redis-server; }
 
 check needed  root                         'namespaces, mounts and cgroups cannot be made' root
 check needed  '.NET 10 SDK'                'nothing can be built' sdk
@@ -38,7 +39,7 @@ check needed  overlayfs                    'sandboxes have no file system' files
 check needed  'cgroups (v1 or v2)'         'sandboxes cannot be limited' cgroups
 check needed  nft                          './corral up installs it; networks cannot be ruled without it' has nft
 check needed  'nftables in the kernel'     'networks cannot be ruled' tables
-check needed  redis-server                 './corral up installs it; or name another in CORRAL_REDIS' has redis-server
+check needed  redis-server                 './corral up installs it; or name another in CORRAL_REDIS' redis
 check wanted  'runsc (gVisor)'             './corral up installs it; without it only isolation "runc" is offered' has runsc
 check wanted  'crun or runc'               './corral up installs them; without them only isolation "runsc" is offered' either
 check wanted  crun                         'isolation "runc" starts three times as slow, by runc itself' has crun
