@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Corral.EndToEnd.Tests;
 
-/// <summary>The rows of the documents' error tables, and what hostile clients send.</summary>
+/// <summary>What calls that cannot be meant are answered, word for word, and what hostile clients send.</summary>
 public sealed class ErrorTests(SharedInstance shared)
 {
     private const string Unknown = "sbx-abcdefghijklmnopqrstuvwxyz";

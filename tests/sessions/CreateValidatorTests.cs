@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Corral.Sessions.Tests;
 
-/// <summary>What a create may ask for, in the documents' words.</summary>
+/// <summary>What a create may ask for, and the words in which it is refused otherwise.</summary>
 public sealed class CreateValidatorTests
 {
     private static readonly PlanOptions Plans = new();

@@ -10,7 +10,7 @@ public sealed class MachineTests
     private static readonly SandboxState[] Alive =
         [SandboxState.Queued, SandboxState.Assigning, SandboxState.Ready, SandboxState.Active, SandboxState.Pausing, SandboxState.Paused];
 
-    // The documents' picture, arrow by arrow.
+    // The whole machine, arrow by arrow.
     private static readonly Dictionary<(SandboxState, SandboxEvent), SandboxState> Picture = new()
     {
         [(SandboxState.Queued, SandboxEvent.Placed)] = SandboxState.Assigning,

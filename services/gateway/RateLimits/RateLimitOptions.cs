@@ -6,14 +6,16 @@ namespace Corral.Gateway.RateLimits;
 /// <summary>How often a call may be made: a bucket of <see cref="Burst"/> tokens that is filled again at <see cref="PerMinute"/>.</summary>
 internal sealed class RateFigures
 {
+    /// <summary>How many calls a minute go on for ever: so many tokens come back.</summary>
     [Range(1, 10_000_000)]
     public int PerMinute { get; set; }
 
+    /// <summary>How many calls may be made at once: so many tokens a full bucket holds.</summary>
     [Range(1, 10_000_000)]
     public int Burst { get; set; }
 }
 
-/// <summary>The rate limits, for each organisation and each call, in section <c>RateLimits</c>; the defaults are the published ones.</summary>
+/// <summary>The rate limits, for each organisation and each call, in section <c>RateLimits</c>; the defaults are those of docs/plans-and-limits.md.</summary>
 internal sealed class RateLimitOptions
 {
     /// <summary>Whether there are any.</summary>

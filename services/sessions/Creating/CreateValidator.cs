@@ -7,7 +7,7 @@ using Grpc.Core;
 
 namespace Corral.Sessions.Creating;
 
-/// <summary>Refuses a create that cannot be meant, in the documents' words.</summary>
+/// <summary>Refuses a create that cannot be meant, in words that stay the same: callers compare them.</summary>
 internal static partial class CreateValidator
 {
     private const int MaxRequestIdBytes = 128;

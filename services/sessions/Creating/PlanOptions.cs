@@ -31,7 +31,7 @@ internal sealed class PlanLimits
     public long MillisecondsPerMonth => HoursPerMonth * 3_600_000L;
 }
 
-/// <summary>The plans, in section <c>Plans</c>; the defaults are the published ones.</summary>
+/// <summary>The plans, in section <c>Plans</c>; the defaults are those of docs/plans-and-limits.md.</summary>
 internal sealed class PlanOptions
 {
     public const string CustomName = "custom";
@@ -39,15 +39,19 @@ internal sealed class PlanOptions
     /// <summary>The organisations' plans, from the smallest to the largest.</summary>
     public static readonly IReadOnlyList<string> Names = ["free", "builder", "pro", "scale"];
 
+    /// <summary>What <c>free</c> allows: the plan of an organisation that was given none.</summary>
     [ValidateObjectMembers]
     public PlanLimits Free { get; set; } = new() { ConcurrentSandboxes = 1, MaxDuration = TimeSpan.FromMinutes(5), HoursPerMonth = 5 };
 
+    /// <summary>What <c>builder</c> allows.</summary>
     [ValidateObjectMembers]
     public PlanLimits Builder { get; set; } = new() { ConcurrentSandboxes = 3, MaxDuration = TimeSpan.FromMinutes(30), HoursPerMonth = 50 };
 
+    /// <summary>What <c>pro</c> allows.</summary>
     [ValidateObjectMembers]
     public PlanLimits Pro { get; set; } = new() { ConcurrentSandboxes = 10, MaxDuration = TimeSpan.FromMinutes(60), HoursPerMonth = 500, UpstreamProxies = true, PairedBrowser = true };
 
+    /// <summary>What <c>scale</c> allows.</summary>
     [ValidateObjectMembers]
     public PlanLimits Scale { get; set; } = new() { ConcurrentSandboxes = 50, MaxDuration = TimeSpan.FromHours(2), HoursPerMonth = 5000, UpstreamProxies = true, PairedBrowser = true };
 

@@ -18,7 +18,7 @@ internal static class EventTypes
     public const string WebhookDisabled = "webhook.disabled";
     public const string WebhookTest = "webhook.test";
 
-    /// <summary>What a webhook may be registered for: every name of the documents, also of what is not offered yet.</summary>
+    /// <summary>What a webhook may be registered for: every name that there is, also of what is not offered yet.</summary>
     public static readonly FrozenSet<string> Known = new[]
     {
         SandboxCreated, SandboxAssigned, SandboxReady, SandboxPaused, SandboxResumed, SandboxEnding, SandboxEnded, SandboxFailed,

@@ -15,7 +15,7 @@ internal enum SandboxEvent
     Broke,
 }
 
-/// <summary>The state machine of the seeds, as a pure function.</summary>
+/// <summary>The state machine of a sandbox, as a pure function.</summary>
 internal static class SandboxMachine
 {
     /// <summary>The state that follows, or null where the event means nothing.</summary>
