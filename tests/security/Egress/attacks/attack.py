@@ -46,7 +46,7 @@ def connect(host, port):
     return connection
 
 
-def read_all(connection, quiet=4, begun=lambda data: True):
+def read_all(connection, quiet=1.5, begun=lambda data: True):
     """All that comes until the end, or, once an answer has begun, until nothing more has come for a while."""
     connection.settimeout(PATIENCE)
     data = b""
@@ -191,7 +191,7 @@ def http2(connection, *requests):
     """The end of each stream, in their order: the first bytes of its header block and of its data."""
     connection.sendall(PREFACE + b"".join(requests))
     # Settings and pings are no answer.
-    data = read_all(connection, begun=lambda data: any(kind in (0, 1, 3, 7) for kind, _, _ in frames_in(data)))
+    data = read_all(connection, quiet=4, begun=lambda data: any(kind in (0, 1, 3, 7) for kind, _, _ in frames_in(data)))
     ends, body = {}, {}
     for kind, stream, payload in frames_in(data):
         if kind == 0:
