@@ -18,7 +18,7 @@ public sealed class RedisConnection : IReadinessCheck, IAsyncDisposable
     /// <param name="address">A path of a Unix socket, or <c>host:port</c>; null for <c>CORRAL_REDIS</c>, by default <c>$CORRAL_HOME/run/redis.sock</c>.</param>
     public RedisConnection(string? address = null)
     {
-        var options = Options(address ?? Environment.GetEnvironmentVariable("CORRAL_REDIS") ?? CorralPaths.Socket("redis"));
+        var options = Options(address ?? (Environment.GetEnvironmentVariable("CORRAL_REDIS") is { Length: > 0 } given ? given : CorralPaths.Socket("redis")));
         _connection = new Lazy<Task<ConnectionMultiplexer>>(() => ConnectionMultiplexer.ConnectAsync(options));
     }
 

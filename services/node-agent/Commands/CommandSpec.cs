@@ -25,7 +25,7 @@ internal sealed partial record CommandSpec(GuestRequest Request, ReadOnlyMemory<
 
     public static CommandSpec Of(StartCommand command)
     {
-        var request = Parse(command.Command, command.Args, command.HasTimeoutMs && command.TimeoutMs > 0 ? command.TimeoutMs : null, command.Cwd, command.Env, command.User);
+        var request = Parse(command.Command, command.Args, command.HasTimeoutMs && command.TimeoutMs != 0 ? command.TimeoutMs : null, command.Cwd, command.Env, command.User);
         if (!command.HasTimeoutMs || command.TimeoutMs == 0) request = request with { TimeoutMs = 0 };
         return new CommandSpec(command.Terminal is { } size ? request with { Columns = Within(size.Columns), Rows = Within(size.Rows) } : request, default);
     }
