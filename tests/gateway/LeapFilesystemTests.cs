@@ -188,6 +188,19 @@ public sealed class LeapFilesystemTests : IClassFixture<LeapGateway>
     }
 
     [Fact]
+    public async Task ReadFiles_AnswersNoMoreInAllThanOneFileMayBeLong()
+    {
+        _gateway.Upstreams.Files["/w/half"] = new byte[16 << 20];
+        _gateway.Upstreams.Files["/w/byte"] = [1];
+
+        var (fits, _) = await _gateway.PostAsync(Root + "read-files", """{"paths":["/w/half","/w/half"]}""");
+        var refused = await _gateway.PostAsync(Root + "read-files", """{"paths":["/w/half","/w/half","/w/byte"]}""");
+
+        Assert.Equal(HttpStatusCode.OK, fits);
+        Assert.Equal((HttpStatusCode.RequestEntityTooLarge, """{"message":"The answer would be longer than 33554432 bytes: ask for fewer files at once."}"""), refused);
+    }
+
+    [Fact]
     public async Task PathParameter_IsNotTheBodys()
     {
         _gateway.Upstreams.Files["/f"] = [];

@@ -111,7 +111,7 @@ internal sealed class FileUpstream(LeapUpstreams upstreams) : FileService.FileSe
         await responseStream.WriteAsync(new DownloadResponse { Size = file.Length });
         var from = (int)Math.Min(request.Offset, file.Length);
         var length = request.Length == 0 ? file.Length - from : (int)Math.Min(request.Length, file.Length - from);
-        foreach (var piece in file.AsMemory(from, length).ToArray().Chunk(1000))
+        foreach (var piece in file.AsMemory(from, length).ToArray().Chunk(64 * 1024))
         {
             await responseStream.WriteAsync(new DownloadResponse { Data = ByteString.CopyFrom(piece) });
         }

@@ -6,7 +6,10 @@ using Grpc.Core;
 namespace Corral.Gateway.Leap;
 
 /// <summary>Reads a part of a file through the native download.</summary>
-internal sealed class FileReader(FileService.FileServiceClient files, CallOptions options)
+/// <param name="files">The files of the sandbox's node.</param>
+/// <param name="options">On whose behalf.</param>
+/// <param name="before">So many bytes are in the answer already.</param>
+internal sealed class FileReader(FileService.FileServiceClient files, CallOptions options, long before = 0)
 {
     private const int MaxAnswer = 32 << 20;
     private const long FirstBlock = 64 << 10;
@@ -82,9 +85,10 @@ internal sealed class FileReader(FileService.FileServiceClient files, CallOption
             size = piece.HasSize ? piece.Size : size;
             var wanted = maxLines < 0 ? piece.Data.Length : LengthOfLines(piece.Data.Span, maxLines, ref lines);
             content.Write(piece.Data.Span[..wanted]);
-            if (content.Length > MaxAnswer)
+            if (before + content.Length > MaxAnswer)
             {
-                throw RpcErrors.FailedPrecondition("FILE_TOO_LARGE", $"The answer would be longer than {MaxAnswer} bytes: ask for parts of the file.");
+                var instead = before > 0 ? "fewer files at once" : "parts of the file";
+                throw RpcErrors.FailedPrecondition("FILE_TOO_LARGE", $"The answer would be longer than {MaxAnswer} bytes: ask for {instead}.");
             }
 
             if (lines == maxLines)

@@ -77,11 +77,13 @@ internal sealed class LeapFiles(NativeCalls native)
     {
         RequireSome("paths", request.Paths.Count);
         var response = new ReadFilesResponse();
+        var read = 0L;
         foreach (var path in request.Paths)
         {
             var content = await OnFilesAsync(
-                caller, request.SandboxId, (files, options) => new FileReader(files, options).ReadAsync(request.SandboxId, path, FilePartAsked.All), cancellationToken);
+                caller, request.SandboxId, (files, options) => new FileReader(files, options, read).ReadAsync(request.SandboxId, path, FilePartAsked.All), cancellationToken);
             response.Files.Add(new FilePart { Path = path, Content = content });
+            read += content.Length;
         }
 
         return response;
