@@ -42,18 +42,9 @@ internal static class AnswerWriter
     }
 
     /// <summary>The answer of a route that is one JSON document for whoever asks there.</summary>
-    public static byte[] ToJson(HttpContext context, Route route, IMessage message)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Writing))
-        {
-            new JsonMessageWriter(json, SocketUrls.OriginFor(context)).Write(Document(route, message));
-        }
+    public static byte[] ToJson(HttpContext context, Route route, IMessage message) => Render(context, Document(route, message), later: null).ToArray();
 
-        return buffer.WrittenSpan.ToArray();
-    }
-
-    public static Task WriteJsonAsync(HttpContext context, byte[] json) => WriteAsync(context, "application/json", json);
+    public static Task WriteJsonAsync(HttpContext context, ReadOnlyMemory<byte> json) => WriteAsync(context, "application/json", json);
 
     private static IMessage Document(Route route, IMessage message) => route.ResponseField?.Accessor.GetValue(message) as IMessage ?? message;
 
@@ -66,12 +57,35 @@ internal static class AnswerWriter
 
     private static async Task WriteJsonAsync(HttpContext context, IMessage message)
     {
-        context.Response.ContentType = "application/json";
-        await using (var json = new Utf8JsonWriter(context.Response.BodyWriter, Writing))
+        // Whatever may fail is over before anything is sent: an error is never told behind the half of an answer.
+        var later = new List<LongValue>();
+        var json = Render(context, message, later);
+        if (later.Count == 0)
         {
-            new JsonMessageWriter(json, SocketUrls.OriginFor(context)).Write(message);
+            await WriteJsonAsync(context, json);
+            return;
         }
 
-        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        context.Response.ContentType = "application/json";
+        var sent = 0;
+        foreach (var value in later)
+        {
+            await context.Response.Body.WriteAsync(json[sent..value.Start], context.RequestAborted);
+            await value.WriteAsync(context.Response.Body, Writing, context.RequestAborted);
+            sent = value.End;
+        }
+
+        await context.Response.Body.WriteAsync(json[sent..], context.RequestAborted);
+    }
+
+    private static ReadOnlyMemory<byte> Render(HttpContext context, IMessage message, List<LongValue>? later)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, Writing))
+        {
+            new JsonMessageWriter(json, SocketUrls.OriginFor(context), later).Write(message);
+        }
+
+        return buffer.WrittenMemory;
     }
 }

@@ -11,7 +11,8 @@ namespace Corral.Gateway.Transcoding;
 /// <remarks>boxes: lowerCamelCase, explicit nulls, epoch milliseconds. leap: snake_case, nothing for what is not set, RFC 3339.</remarks>
 /// <param name="json">Where to.</param>
 /// <param name="socketOrigin">What WebSockets' addresses begin with, such as <c>wss://sandboxes.example</c>.</param>
-internal sealed class JsonMessageWriter(Utf8JsonWriter json, string socketOrigin)
+/// <param name="later">Takes the long values, which are left out here; null to have them written at once.</param>
+internal sealed class JsonMessageWriter(Utf8JsonWriter json, string socketOrigin, List<LongValue>? later = null)
 {
     private const string Rfc3339 = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
 
@@ -102,6 +103,10 @@ internal sealed class JsonMessageWriter(Utf8JsonWriter json, string socketOrigin
     {
         switch (value)
         {
+            case string { Length: >= LongValue.Least } or ByteString { Length: >= LongValue.Least } when later is not null:
+                json.WriteStringValue("");
+                later.Add(new LongValue(json.BytesCommitted + json.BytesPending, value, base64));
+                break;
             case string text:
                 json.WriteStringValue(text);
                 break;
