@@ -51,6 +51,21 @@ public sealed class LeapFilesystemTests : IClassFixture<LeapGateway>
             (await _gateway.PostAsync(Root + "tree", """{"path":"/w"}""")).Body);
     }
 
+    [Fact]
+    public async Task Tree_IsToldAsDeepAsTheLongestPath()
+    {
+        const int depth = 2048;
+        var paths = Enumerable.Range(1, depth).Select(i => string.Concat(Enumerable.Repeat("/d", i)));
+        _gateway.Upstreams.Found = new FindResponse { Entries = { paths.Select(path => FileUpstream.Entry(path, FileType.Directory)) } };
+
+        var (status, tree) = await _gateway.PostAsync(Root + "tree", """{"path":"/"}""");
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Equal(
+            string.Concat(Enumerable.Repeat("""{"name":"d","type":"directory","children":[""", depth - 1)) + """{"name":"d","type":"directory"}""" + string.Concat(Enumerable.Repeat("]}", depth)),
+            tree["""{"items":[""".Length..]);
+    }
+
     [Theory]
     [InlineData("stat", """{"path":"/missing"}""", HttpStatusCode.NotFound, """{"message":"No such file or directory"}""")]
     [InlineData("exists", """{"path":"/missing"}""", HttpStatusCode.OK, """{"exists":false}""")]

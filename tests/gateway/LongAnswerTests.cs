@@ -72,6 +72,18 @@ public sealed class LongAnswerTests
         Assert.Equal(0, body.Length);
     }
 
+    [Fact]
+    public void AnAnswerThatIsDeeperThanTheStack_IsAnError_AndNotTheEndOfTheGateway()
+    {
+        var tree = Nested(2048);
+        Task? writing = null;
+        var small = new Thread(() => writing = WriteAsync("Tree", tree, Stream.Null), maxStackSize: 512 * 1024);
+        small.Start();
+        small.Join();
+
+        Assert.IsType<InsufficientExecutionStackException>(writing!.Exception!.InnerException);
+    }
+
     private static TreeResponse Nested(int depth)
     {
         var tree = new TreeEntry();

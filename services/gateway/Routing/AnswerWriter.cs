@@ -10,7 +10,11 @@ namespace Corral.Gateway.Routing;
 /// <summary>Writes the response message of a route as its HTTP answer.</summary>
 internal static class AnswerWriter
 {
-    private static readonly JsonWriterOptions Writing = new() { SkipValidation = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    // A tree has two levels for each directory, and a path of 4096 bytes at most 2048 of those.
+    private static readonly JsonWriterOptions Writing = new()
+    {
+        SkipValidation = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = (2 * 2048) + 16,
+    };
 
     public static async Task WriteAsync(HttpContext context, Route route, IMessage message)
     {

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -18,6 +19,8 @@ internal sealed class JsonMessageWriter(Utf8JsonWriter json, string socketOrigin
 
     public void Write(IMessage message)
     {
+        // Of directories in directories there may be more than the stack has room for: that is an error, and not the end of the process.
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         json.WriteStartObject();
         WriteFields(message);
         json.WriteEndObject();
