@@ -8,7 +8,8 @@ namespace Corral.Gateway.Terminals;
 /// <param name="SandboxId">The sandbox.</param>
 /// <param name="View">Which terminal, and from where.</param>
 /// <param name="Token">The token; empty when there is none.</param>
-internal sealed record TerminalAsked(string SandboxId, TerminalView View, string Token)
+/// <param name="Subprotocol">The subprotocol to answer; null when none was offered.</param>
+internal sealed record TerminalAsked(string SandboxId, TerminalView View, string Token, string? Subprotocol)
 {
     public const string Protocol = "corral.terminal.v1";
     private const string TokenProtocol = "corral.token.";
@@ -34,15 +35,19 @@ internal sealed record TerminalAsked(string SandboxId, TerminalView View, string
             view.Size = new TerminalSize { Columns = (int)Number(query["cols"].ToString(), "cols", 80, 1000), Rows = (int)Number(query["rows"].ToString(), "rows", 24, 1000) };
         }
 
-        return new TerminalAsked(query["id"].ToString(), view, TokenOf(context));
+        return new TerminalAsked(query["id"].ToString(), view, TokenOf(context), SubprotocolOf(context));
     }
 
-    /// <summary>The subprotocol to answer: a browser that offered some wants one of them.</summary>
-    public static string? Chosen(HttpContext context)
+    // A browser that offered some wants one of them, and it must be one that can be answered.
+    private static string? SubprotocolOf(HttpContext context)
     {
         var offered = context.WebSockets.WebSocketRequestedProtocols;
-        return offered.Contains(Protocol) ? Protocol : offered.FirstOrDefault();
+        return offered.Count == 0 ? null
+            : offered.Contains(Protocol) ? Protocol
+            : offered.FirstOrDefault(IsToken) ?? throw new RequestException($"Invalid Sec-WebSocket-Protocol: must offer {Protocol}.");
     }
+
+    private static bool IsToken(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c));
 
     // A token in the address, or, where addresses are written down, beside the subprotocol.
     private static string TokenOf(HttpContext context) => context.Request.Query["token"] is [{ Length: > 0 } given, ..]

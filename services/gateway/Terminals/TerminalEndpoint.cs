@@ -114,7 +114,7 @@ internal sealed partial class TerminalEndpoint(
         }
 
         using (call)
-        using (var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { SubProtocol = TerminalAsked.Chosen(context) }))
+        using (var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { SubProtocol = asked.Subprotocol }))
         {
             var carrying = new TerminalSocket(socket, call, options.Value.SendTimeout, clock, lifetime.ApplicationStopping).RunAsync(IsGoneAsync);
             await (byToken
