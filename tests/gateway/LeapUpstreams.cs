@@ -109,6 +109,11 @@ internal sealed class FileUpstream(LeapUpstreams upstreams) : FileService.FileSe
         }
 
         await responseStream.WriteAsync(new DownloadResponse { Size = file.Length });
+        if (upstreams.Failure is { } failure)
+        {
+            throw failure;
+        }
+
         var from = (int)Math.Min(request.Offset, file.Length);
         var length = request.Length == 0 ? file.Length - from : (int)Math.Min(request.Length, file.Length - from);
         foreach (var piece in file.AsMemory(from, length).ToArray().Chunk(64 * 1024))

@@ -18,7 +18,10 @@ internal static class ErrorBody
             context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(retry.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
-        await context.Response.Body.WriteAsync(Render(context.Request.Path, error, LeapList.IsAsked(context.Request)), context.RequestAborted);
+        // The answer that failed may have said how long it would be.
+        var body = Render(context.Request.Path, error, LeapList.IsAsked(context.Request));
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
     }
 
     /// <param name="path">Tells the dialect.</param>
