@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using Corral.Gateway.Idempotency;
 using Corral.Hosting;
@@ -232,6 +233,22 @@ public sealed class IdempotencyTests : LimitedGateways
     public async Task AGet_TakesNoNoticeOfTheKey()
     {
         Assert.Equal(HttpStatusCode.OK, (await SendAsync(HttpMethod.Get, "/v1/sandboxes", idempotencyKey: "one")).StatusCode);
+        Assert.DoesNotContain("gateway:request", await Redis.AppendedAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhoFollowsACommand_LeavesItWithItsClient_WhateverTheKey()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/sandboxes/exec/attach") { Content = new StringContent("{\"id\":\"sbx-x\",\"execId\":\"e\"}") };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", LimitedUpstream.Key);
+        request.Headers.TryAddWithoutValidation("Idempotency-Key", "one");
+        using (var answer = await Replicas[0].SendAsync(request, HttpCompletionOption.ResponseHeadersRead))
+        {
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            Assert.False(Upstream.Left.Task.IsCompleted);
+        }
+
+        await Upstream.Left.Task.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.DoesNotContain("gateway:request", await Redis.AppendedAsync(), StringComparison.Ordinal);
     }
 

@@ -55,6 +55,9 @@ internal sealed class LimitedUpstream
     /// <summary>What a command prints.</summary>
     public string Output { get; set; } = "out";
 
+    /// <summary>Completes when somebody who followed a command has left it.</summary>
+    public TaskCompletionSource Left { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public void Revoke(string key) => _revoked[key] = true;
 
     public void Reset()
@@ -155,6 +158,13 @@ internal sealed class LimitedUpstream
             Interlocked.Increment(ref upstream._runs);
             return new RunResponse { Stdout = ByteString.CopyFromUtf8(upstream.Output) };
         });
+
+        public override async Task Attach(AttachRequest request, IServerStreamWriter<AttachResponse> responseStream, ServerCallContext context)
+        {
+            using var leaving = context.CancellationToken.Register(() => upstream.Left.TrySetResult());
+            await responseStream.WriteAsync(new AttachResponse { Started = new Started { ExecId = request.ExecId } });
+            await Task.Delay(Timeout.Infinite, context.CancellationToken);
+        }
     }
 
     internal sealed class Node : NodeService.NodeServiceBase

@@ -27,8 +27,12 @@ internal sealed class RepeatedRequests(RequestLog log, IOptions<IdempotencyOptio
         LeapSandboxService.Descriptor.FindMethodByName("CreateSandbox"),
     ];
 
+    // It does nothing to the command that it follows. Under a key it would follow on for a client that is gone, in the place of another.
+    private static readonly MethodDescriptor Follows = ExecService.Descriptor.FindMethodByName("Attach");
+
     /// <summary>Whether a request is to be answered once.</summary>
-    public static bool Concerns(HttpRequest request) => HttpMethods.IsPost(request.Method) && request.Headers.ContainsKey(RequestKey.Header);
+    public static bool Concerns(HttpRequest request, Route route) =>
+        HttpMethods.IsPost(request.Method) && request.Headers.ContainsKey(RequestKey.Header) && route.Descriptor != Follows;
 
     public async Task AnswerAsync(HttpContext context, Route route, Caller caller, Func<Caller, Task> answer)
     {

@@ -56,7 +56,7 @@ internal sealed partial class ApiEndpoint(
             var facts = new Dictionary<string, string> { ["requiredScope"] = route.Call.Scope };
             await ErrorBody.WriteAsync(context, new ApiError(StatusCodes.Status403Forbidden, "Insufficient permissions", "PERMISSION_DENIED", facts));
         }
-        else if (RepeatedRequests.Concerns(context.Request))
+        else if (RepeatedRequests.Concerns(context.Request, route))
         {
             await repeated.AnswerAsync(context, route, caller, known => GuardAsync(context, route, AnswerAsync(context, route, known)));
         }
