@@ -21,8 +21,9 @@ internal static class TerminalMessages
                 ? new ConnectTerminalRequest { Resize = new TerminalSize { Columns = columns, Rows = rows } }
                 : null;
         }
-        catch (JsonException)
+        catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
+            // The latter: an escaped half of a character, which no name and no text can be compared with.
             return null;
         }
     }
