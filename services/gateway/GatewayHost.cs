@@ -86,7 +86,8 @@ internal static class GatewayHost
         app.MapCorral([.. RouteTable.Services]);
         // Found once: a request of its own services would have to be given some first.
         var (native, api) = (app.Services.GetRequiredService<NativeProxy>(), app.Services.GetRequiredService<ApiEndpoint>());
-        app.MapFallback(context => IsNative(context) ? native.HandleAsync(context) : api.HandleAsync(context));
+        // Every path: by default, one whose last part has a dot would be taken for a file's.
+        app.MapFallback("{**path}", context => IsNative(context) ? native.HandleAsync(context) : api.HandleAsync(context));
     }
 
     private static bool IsNative(HttpContext context) =>

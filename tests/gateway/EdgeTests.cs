@@ -81,6 +81,35 @@ public sealed class EdgeTests(HostedGateway gateway)
     }
 
     [Theory]
+    [InlineData("GET", "/v1/sandbox/a.b", HttpStatusCode.Unauthorized, "{\"message\":\"Invalid or missing API key\"}")]
+    [InlineData("PUT", "/v1/sandbox/a.b", HttpStatusCode.MethodNotAllowed, "{\"message\":\"Method not allowed\"}")]
+    [InlineData("GET", "/v1/nothing.txt", HttpStatusCode.NotFound, "{\"error\":\"Not found\"}")]
+    [InlineData("POST", "/openapi.json", HttpStatusCode.NotFound, "{\"error\":\"Not found\"}")]
+    [InlineData("POST", "/docs", HttpStatusCode.NotFound, "{\"error\":\"Not found\"}")]
+    [InlineData("POST", "/health/live", HttpStatusCode.NotFound, "{\"error\":\"Not found\"}")]
+    public async Task APath_IsAnsweredInItsDialect_DotOrNone(string verb, string path, HttpStatusCode expected, string error)
+    {
+        var (status, body, _) = await SendAsync(new HttpMethod(verb), path, authorization: null);
+
+        Assert.Equal((expected, error), (status, body!.ToJsonString()));
+    }
+
+    [Fact]
+    public async Task TheDocumentsPage_IsThere() =>
+        Assert.Equal("text/html", (await gateway.Client.GetAsync("/docs")).Content.Headers.ContentType!.MediaType);
+
+    [Fact]
+    public async Task ANativeMethodWithADotInItsName_IsRefusedInGrpcsWay()
+    {
+        using var channel = ChannelPool.Open(gateway.Native);
+        var odd = new Method<byte[], byte[]>(MethodType.Unary, "corral.api.v1.SandboxService", "a.b", new(bytes => bytes, bytes => bytes), new(bytes => bytes, bytes => bytes));
+
+        var (reason, code) = await RefusedAsync(() => channel.CreateCallInvoker().AsyncUnaryCall(odd, null, new CallOptions(Key(FakeSessions.Key)), []).ResponseAsync);
+
+        Assert.Equal(("NO_SUCH_METHOD", StatusCode.Unimplemented), (reason, code));
+    }
+
+    [Theory]
     [InlineData("/v1/sandboxes?colour=red", "Unknown query parameter: colour")]
     [InlineData("/v1/sandboxes?limit=many", "Invalid limit: must be a whole number")]
     [InlineData("/v1/sandboxes?limit=1&limit=2", "limit must be given once")]
