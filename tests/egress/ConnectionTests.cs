@@ -244,6 +244,20 @@ public sealed class ConnectionTests(EgressLab lab)
     }
 
     [Fact]
+    public async Task ClientThatIsSlowToSpeak_IsAnsweredThroughAProxyBehindTls()
+    {
+        await using var egress = await RunningEgress.StartAsync(lab.NewHome(), options => options.TrustedAuthorities = lab.OutsidePem);
+        var policy = TestBox.Custom("allowed.test");
+        policy.UpstreamProxy = $"https://other.test:{Outside.TlsProxy}";
+        using var box = await lab.BoxAsync(policy, egress);
+        using var client = await box.ConnectAsync("allowed.test", Outside.Echo);
+        await Eventually.Async("the proxy is dialled, for a client that waits", () => egress.Get<Gates.GateTable>().Find(box.Id)!.Flows.Any(flow => flow.Remote is not null));
+        Assert.Equal("hello\n", await client.AskAsync("hello\n"));
+        client.Socket.Shutdown(SocketShutdown.Send);
+        Assert.Equal("", await client.ReadAllAsync());
+    }
+
+    [Fact]
     public async Task ListenersInTheGate_CannotBeDialledThemselves()
     {
         using var box = await lab.BoxAsync(TestBox.AllowAll());

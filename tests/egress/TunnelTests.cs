@@ -1,6 +1,9 @@
 using System.Buffers.Binary;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using Corral.Egress.Dialing;
+using Corral.Egress.Flows;
 using Corral.Egress.Flows.Splicing;
 using Corral.Egress.Tests.Lab;
 using Corral.Egress.V1;
@@ -13,6 +16,7 @@ namespace Corral.Egress.Tests;
 public sealed class TunnelTests(EgressLab lab)
 {
     private const int Much = 48 << 20;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly Policy Usual = TestBox.Custom("allowed.test", "other.test");
 
     [Fact]
@@ -85,6 +89,31 @@ public sealed class TunnelTests(EgressLab lab)
         await Eventually.Async("the descriptors are closed", () => OpenDescriptors() <= before + 80); // pipes are kept for the next
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task DirectionThatFails_EndsTheOther(bool inTls)
+    {
+        lab.RequireHost();
+        using var poller = new ReadinessPoller();
+        using var pipes = new PipePool();
+        using var sandbox = Unattached.Sandbox(Usual);
+        var (client, inside) = await PairAsync();
+        var (upstream, outside) = await PairAsync();
+        using (inside)
+        using (outside)
+        using (var flow = new Flow(sandbox, client, (IPEndPoint)client.LocalEndPoint!))
+        using (var way = new Upstream(upstream, (IPEndPoint)upstream.RemoteEndPoint!, inTls ? File.OpenWrite("/dev/null") : null))
+        using (var relay = new RelayFactory(poller, pipes).Create(flow, way))
+        {
+            var up = relay.UpAsync();
+            // What is closed, or can only be written to, cannot be read.
+            upstream.Dispose();
+            Assert.False(await relay.DownAsync().WaitAsync(Patience));
+            Assert.False(await up.WaitAsync(Patience));
+        }
+    }
+
     [Fact]
     public async Task SignalThatCameBeforeItWasAwaited_IsNotLost()
     {
@@ -102,6 +131,15 @@ public sealed class TunnelTests(EgressLab lab)
             await signal.WaitAsync();
             await setter;
         }
+    }
+
+    private static async Task<(Socket Near, Socket Far)> PairAsync()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var near = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await near.ConnectAsync(listener.LocalEndpoint);
+        return (near, await listener.AcceptSocketAsync());
     }
 
     private static async Task ExchangeAsync(TestBox box, int seed)

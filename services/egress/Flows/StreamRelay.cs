@@ -10,16 +10,18 @@ internal sealed class StreamRelay(Flow flow, Stream upstream) : IRelay
     private const int BufferSize = 64 * 1024;
     private readonly NetworkStream _client = new(flow.Client, ownsSocket: false);
     private readonly CancellationTokenSource _over = CancellationTokenSource.CreateLinkedTokenSource(flow.Closing);
+    private Task _readable = Task.CompletedTask;
 
-    public Task<bool> UpAsync() => CopyAsync(_client, upstream, flow.AddSent, EndUpstreamAsync);
+    public Task<bool> UpAsync() => CopyAsync(Task.CompletedTask, _client, upstream, flow.AddSent, EndUpstreamAsync);
 
-    public Task<bool> DownAsync() => CopyAsync(upstream, _client, flow.AddReceived, () =>
+    // TLS takes one read at a time: the one that looks for a first byte ends before the next.
+    public Task<bool> DownAsync() => CopyAsync(_readable, upstream, _client, flow.AddReceived, () =>
     {
         flow.Client.Shutdown(SocketShutdown.Send);
         return Task.CompletedTask;
     });
 
-    public async Task UpstreamReadableAsync() => _ = await upstream.ReadAsync(Memory<byte>.Empty, _over.Token);
+    public Task UpstreamReadableAsync() => _readable = WaitAsync(upstream);
 
     public void Abort() => _over.Cancel();
 
@@ -29,26 +31,30 @@ internal sealed class StreamRelay(Flow flow, Stream upstream) : IRelay
         _client.Dispose();
     }
 
-    private async Task<bool> CopyAsync(Stream from, Stream to, Action<long> count, Func<Task> end)
+    private async Task<bool> CopyAsync(Task before, Stream from, Stream to, Action<long> count, Func<Task> end)
     {
         try
         {
+            await before;
             while (true)
             {
-                // A connection that waits holds no buffer.
-                _ = await from.ReadAsync(Memory<byte>.Empty, _over.Token);
+                await WaitAsync(from);
                 if (!await CopyOnceAsync(from, to, count)) break;
             }
 
             await end();
             return true;
         }
-        catch (Exception problem) when (problem is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception)
         {
+            // Whatever it was: who waits for the other direction would wait for ever.
             await _over.CancelAsync();
             return false;
         }
     }
+
+    // A connection that waits holds no buffer.
+    private async Task WaitAsync(Stream from) => _ = await from.ReadAsync(Memory<byte>.Empty, _over.Token);
 
     private async Task<bool> CopyOnceAsync(Stream from, Stream to, Action<long> count)
     {

@@ -15,7 +15,7 @@ internal sealed class Outside : IAsyncDisposable
     public static readonly IPAddress Allowed = IPAddress.Parse("203.0.113.10"), Other = IPAddress.Parse("203.0.113.11"),
         Evil = IPAddress.Parse("203.0.113.66"), Listed = IPAddress.Parse("198.51.100.7"), Private = IPAddress.Parse("10.99.0.5");
 
-    public const int Echo = 5432, Banner = 22, Smtp = 25, Http = 80, Https = 443, OtherTls = 8443, Source = 9000, Digest = 9001, Reset = 9002, Mute = 9003, LateBanner = 9004;
+    public const int Echo = 5432, Banner = 22, Smtp = 25, Http = 80, Https = 443, OtherTls = 8443, Source = 9000, Digest = 9001, Reset = 9002, Mute = 9003, LateBanner = 9004, TlsProxy = 3129;
 
     private readonly Internet _internet;
 
@@ -54,6 +54,7 @@ internal sealed class Outside : IAsyncDisposable
         await internet.ServeAsync(8080, HttpAsync);
         await internet.ServeAsync(Https, outside.TlsAsync);
         await internet.ServeAsync(OtherTls, outside.TlsAsync);
+        await internet.ServeAsync(TlsProxy, outside.ProxyAsync);
         await internet.ServeAsync(Source, (stream, _) => SendPatternAsync(stream));
         await internet.ServeAsync(Digest, (stream, _) => AnswerDigestAsync(stream));
         await internet.ServeAsync(Reset, async (stream, _) =>
@@ -98,6 +99,20 @@ internal sealed class Outside : IAsyncDisposable
         await using var tls = new SslStream(stream);
         await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = Certificate });
         await HttpAsync(tls, dialled);
+    }
+
+    // Whatever it is asked for, it echoes itself.
+    private async Task ProxyAsync(Stream stream, IPEndPoint dialled)
+    {
+        await using var tls = new SslStream(stream);
+        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = Certificate });
+        using var reader = new StreamReader(tls, Encoding.Latin1, leaveOpen: true);
+        while (await reader.ReadLineAsync() is { Length: > 0 })
+        {
+        }
+
+        await tls.WriteAsync("HTTP/1.1 200 OK\r\n\r\n"u8.ToArray());
+        await EchoAsync(tls);
     }
 
     private static async Task SendPatternAsync(Stream stream)

@@ -58,9 +58,9 @@ internal sealed class SpliceRelay : IRelay
         {
             whole = await PumpAsync(from, to, count);
         }
-        catch (OperationCanceledException)
+        catch (Exception)
         {
-            // It was aborted while it waited for its turn.
+            // It was aborted while it waited for its turn, or there was no pipe to be had.
         }
         finally
         {
