@@ -17,6 +17,9 @@ internal sealed class LoopbackDialer : IUpstreamDialer
     /// <summary>How often a server was dialled.</summary>
     public int Dialled => Volatile.Read(ref _dialled);
 
+    /// <summary>What every connection waits for.</summary>
+    public Task Open { get; set; } = Task.CompletedTask;
+
     public void Map(string name, int port) => _ports[name] = port;
 
     public void Refuse(string name, string reason) => _refusals[name] = reason;
@@ -24,6 +27,7 @@ internal sealed class LoopbackDialer : IUpstreamDialer
     public async ValueTask<DialOutcome> ConnectAsync(AttachedSandbox sandbox, DialTarget target, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _dialled);
+        await Open.WaitAsync(cancellationToken);
         if (_refusals.TryGetValue(target.Name ?? "", out var reason)) return DialOutcome.Refused(reason);
         var remote = new IPEndPoint(IPAddress.Loopback, target.Name is { } name ? _ports.GetValueOrDefault(name, 1) : target.Port);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using Corral.Egress.Flows;
 using Corral.Egress.V1;
+using Corral.Tests.Support;
 
 namespace Corral.Termination.Tests;
 
@@ -102,6 +103,29 @@ public sealed class PlaceholderTests
 
         using var other = new HttpRequestMessage(HttpMethod.Get, "https://api.test/");
         Assert.StartsWith("GET / ", await EchoAsync(client, other), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Placeholder_OfASecretThatIsReplacedWhileItsRequestWaitsForAConnection_IsNotSent_AndOtherRequestsAre()
+    {
+        await using var origin = await Origin.TlsAsync(Origin.EchoAsync, "api.test");
+        await using var terminating = await StartAsync(origin.Port);
+        var open = new TaskCompletionSource();
+        terminating.Dialer.Open = open.Task;
+        using var client = terminating.Client(terminating.Listen("api.test"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, "https://api.test/");
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + Own);
+        using var other = new HttpRequestMessage(HttpMethod.Get, "https://api.test/");
+        var (asked, echo) = (client.SendAsync(request), EchoAsync(client, other));
+        await Eventually.Async("their server is dialled", () => terminating.Dialer.Dialled == 2);
+        var policy = Terminating.Allow("api.test");
+        policy.Placeholders.Add(new Placeholder { Text = Own, Domain = "api.test", Value = "another", Secret = new SecretUse { Name = "KEY", Version = 2 } });
+        terminating.Apply(policy);
+        open.SetResult();
+        using var answer = await asked;
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        Assert.Equal(Refusals.PolicyChanged, answer.Headers.GetValues("x-corral-egress").Single());
+        Assert.StartsWith("GET / ", await echo, StringComparison.Ordinal);
     }
 
     private static async Task<string> EchoAsync(HttpClient client, HttpRequestMessage request)

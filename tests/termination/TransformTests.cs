@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Http;
 using System.Text;
+using Corral.Egress.Flows;
 using Corral.Egress.V1;
+using Corral.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
 namespace Corral.Termination.Tests;
@@ -38,6 +40,77 @@ public sealed class TransformTests
         using var answer = await client.GetAsync("https://api.test/");
         Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
         Assert.Contains("SECRET_REVOKED", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("1.1", "")]
+    [InlineData("1.1", "another")]
+    [InlineData("2.0", "")]
+    [InlineData("2.0", "another")]
+    public async Task InjectedHeader_OfASecretThatIsTakenBackWhileItsRequestWaitsForAConnection_IsNotSent(string version, string value)
+    {
+        var arrived = 0;
+        await using var origin = await Origin.TlsAsync(context =>
+        {
+            Interlocked.Increment(ref arrived);
+            return Origin.EchoAsync(context);
+        }, "api.test");
+        await using var terminating = await StartAsync(origin, Terminating.Inject("api.test", "Authorization", Terminating.Secret));
+        var open = new TaskCompletionSource();
+        terminating.Dialer.Open = open.Task;
+        using var client = terminating.Client(terminating.Listen("api.test"), Version.Parse(version));
+        using var body = new StringContent("the body");
+        var asked = client.PostAsync("https://api.test/", body);
+        await Eventually.Async("its server is dialled", () => terminating.Dialer.Dialled == 1);
+        terminating.Apply(Terminating.Inject("api.test", "Authorization", value));
+        open.SetResult();
+        using var answer = await asked;
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        Assert.Equal(Refusals.PolicyChanged, answer.Headers.GetValues("x-corral-egress").Single());
+        Assert.Equal(0, arrived);
+        var record = await terminating.RecordAsync();
+        Assert.Equal((false, Refusals.PolicyChanged), (record.Allowed, record.Reason));
+        using var next = await client.GetAsync("https://api.test/");
+        Assert.Equal(value.Length == 0 ? HttpStatusCode.Forbidden : HttpStatusCode.OK, next.StatusCode);
+    }
+
+    [Theory]
+    [MemberData(nameof(Versions))]
+    public async Task InjectedHeader_OfASecretThatStands_IsSent_WhateverElseChangesMeanwhile(string version)
+    {
+        await using var origin = await Origin.TlsAsync(Origin.EchoAsync, "api.test");
+        await using var terminating = await StartAsync(origin, Terminating.Inject("api.test", "Authorization", Terminating.Secret));
+        var open = new TaskCompletionSource();
+        terminating.Dialer.Open = open.Task;
+        using var client = terminating.Client(terminating.Listen("api.test"), Version.Parse(version));
+        var asked = client.GetStringAsync("https://api.test/");
+        await Eventually.Async("its server is dialled", () => terminating.Dialer.Dialled == 1);
+        var changed = Terminating.Inject("api.test", "Authorization", Terminating.Secret);
+        changed.Transforms[0].InjectHeaders.Add(new InjectedHeader { Name = "X-New", Value = "1" });
+        changed.AllowDomains.Add("other.test");
+        terminating.Apply(changed);
+        open.SetResult();
+        Assert.Contains($"authorization: {Terminating.Secret}\n", await asked, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Versions))]
+    public async Task RequestThatHasLeft_IsAnswered_ThoughItsSecretIsReplaced(string version)
+    {
+        var (arrived, replaced) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var origin = await Origin.TlsAsync(async context =>
+        {
+            arrived.SetResult();
+            await replaced.Task;
+            await Origin.EchoAsync(context);
+        }, "api.test");
+        await using var terminating = await StartAsync(origin, Terminating.Inject("api.test", "Authorization", Terminating.Secret));
+        using var client = terminating.Client(terminating.Listen("api.test"), Version.Parse(version));
+        var asked = client.GetStringAsync("https://api.test/");
+        await arrived.Task;
+        terminating.Apply(Terminating.Inject("api.test", "Authorization", "another"));
+        replaced.SetResult();
+        Assert.Contains($"authorization: {Terminating.Secret}\n", await asked, StringComparison.Ordinal);
     }
 
     [Theory]

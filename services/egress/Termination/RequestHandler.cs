@@ -94,7 +94,7 @@ internal sealed partial class RequestHandler(
         DropForeignUpgrade(context.Request.Headers);
         // 2
         var client = upstreams.For(flow.Sandbox, flow.Name!, flow.Destination.Port, policy);
-        var transformer = new RequestTransformer(target, verdict.Match, RequestJudge.MayCarrySecrets(flow));
+        var transformer = new RequestTransformer(target, flow, policy, verdict.Match);
         var counted = CountedBodies.Wrap(context);
 
         // 3

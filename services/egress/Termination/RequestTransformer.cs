@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.Net.Http.Headers;
+using Corral.Egress.Flows;
 using Corral.Egress.Policies;
 using Corral.Egress.V1;
 using Yarp.ReverseProxy.Forwarder;
@@ -7,18 +9,32 @@ namespace Corral.Egress.Termination;
 
 /// <summary>What one request and its answer are changed by: strip, then inject; placeholders; and on the way back, no Alt-Svc.</summary>
 /// <param name="target">Where it goes.</param>
-/// <param name="match">What the policy says about its name.</param>
-/// <param name="mayCarrySecrets">Whether its connection is one that secrets may leave by.</param>
-internal sealed class RequestTransformer(Uri target, NameMatch match, bool mayCarrySecrets) : HttpTransformer
+/// <param name="flow">What it came by.</param>
+/// <param name="policy">What it was judged by.</param>
+/// <param name="match">What that says about its name.</param>
+internal sealed class RequestTransformer(Uri target, Flow flow, EgressPolicy policy, NameMatch match) : HttpTransformer
 {
-    private List<SecretUse>? _secrets;
-    private List<string>? _injected;
+    private static readonly HttpRequestOptionsKey<RequestTransformer> Key = new("corral.transformer");
+
+    private ImmutableArray<HeaderInjection> _injected = [];
+    private List<SecretPlaceholder>? _replaced;
 
     /// <summary>Names of the headers that were injected.</summary>
-    public IEnumerable<string> Injected => _injected ?? [];
+    public IEnumerable<string> Injected => _injected.Select(header => header.Name);
 
     /// <summary>The secrets that were used, each once.</summary>
-    public IEnumerable<SecretUse> Secrets => _secrets?.Distinct() ?? [];
+    public IEnumerable<SecretUse> Secrets => Replaced.Select(placeholder => placeholder.Secret).Concat(_injected.SelectMany(header => header.Secrets)).Distinct();
+
+    private IEnumerable<SecretPlaceholder> Replaced => _replaced ?? [];
+
+    /// <summary>Refuses to send a request with a value that was revoked or replaced after it was put in: it may have waited for a connection.</summary>
+    public static void CheckInForce(HttpRequestMessage request)
+    {
+        if (request.Options.TryGetValue(Key, out var transformer) && !transformer.IsInForce())
+        {
+            throw new UpstreamRefusedException(Refusals.PolicyChanged);
+        }
+    }
 
     public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
@@ -27,6 +43,7 @@ internal sealed class RequestTransformer(Uri target, NameMatch match, bool mayCa
         // The host is the target's, in one spelling.
         proxyRequest.Headers.Host = null;
         proxyRequest.RequestUri = target;
+        proxyRequest.Options.Set(Key, this);
     }
 
     public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
@@ -51,25 +68,35 @@ internal sealed class RequestTransformer(Uri target, NameMatch match, bool mayCa
             headers.Remove(name);
         }
 
-        if (!mayCarrySecrets)
+        if (!RequestJudge.MayCarrySecrets(flow))
         {
             return;
         }
 
         if (match.Placeholders.Length > 0)
         {
-            PlaceholderText.Replace(headers, match.Placeholders, placeholder => (_secrets ??= []).Add(placeholder.Secret));
+            PlaceholderText.Replace(headers, match.Placeholders, placeholder => (_replaced ??= []).Add(placeholder));
         }
 
-        foreach (var header in match.Transform?.Inject ?? [])
+        _injected = match.Transform?.Inject ?? [];
+        foreach (var header in _injected)
         {
             headers[header.Name] = header.Value;
-            (_injected ??= []).Add(header.Name);
-            if (header.Secrets.Length > 0)
-            {
-                (_secrets ??= []).AddRange(header.Secrets);
-            }
         }
+    }
+
+    // Whether all that it put in is what the policy says now.
+    private bool IsInForce()
+    {
+        var current = flow.Sandbox.Policy;
+        if (ReferenceEquals(current, policy))
+        {
+            return true;
+        }
+
+        var now = current.Match(flow.Name!);
+        return _injected.All(header => now.Transform?.Inject.Any(other => other.Name == header.Name && other.Value == header.Value) == true)
+            && Replaced.All(placeholder => now.Placeholders.Any(other => other.Text == placeholder.Text && other.Value == placeholder.Value));
     }
 
     // A client of events or of gRPC waits for the headers before anything else is sent; an answer of gRPC that is an error has a status and no body.

@@ -33,7 +33,7 @@ internal sealed class UpstreamClient : IDisposable
             EnableMultipleHttp2Connections = true,
             MaxConnectionsPerServer = MostConnections,
             MaxResponseHeadersLength = MaxHeadersKilobytes,
-            RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1,
+            RequestHeaderEncodingSelector = EncodingOf,
             ResponseHeaderEncodingSelector = (_, _) => Encoding.Latin1,
             ConnectTimeout = TimeSpan.FromSeconds(30),
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
@@ -48,6 +48,13 @@ internal sealed class UpstreamClient : IDisposable
     public IPEndPoint? Remote => _remote;
 
     public void Dispose() => Invoker.Dispose();
+
+    // Asked when a header is written, which is when a request leaves: it has its connection, however long it waited for it.
+    private static Encoding EncodingOf(string header, HttpRequestMessage request)
+    {
+        RequestTransformer.CheckInForce(request);
+        return Encoding.Latin1;
+    }
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {

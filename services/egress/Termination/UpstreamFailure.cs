@@ -6,7 +6,7 @@ namespace Corral.Egress.Termination;
 
 /// <summary>Why a request that might pass was not answered by its server.</summary>
 /// <param name="Reason">One of <see cref="Refusals"/>.</param>
-/// <param name="Allowed">False when it was a refusal after all: of where its name leads to.</param>
+/// <param name="Allowed">False when it was a refusal after all: of where its name leads to, or of what it carries.</param>
 internal readonly record struct UpstreamFailure(string Reason, bool Allowed)
 {
     /// <summary>It was the sandbox that broke off.</summary>
@@ -21,7 +21,7 @@ internal readonly record struct UpstreamFailure(string Reason, bool Allowed)
 
         if (UpstreamRefusedException.In(exception) is { Reason: var reason })
         {
-            return new(reason, Allowed: reason is not (Refusals.AddressDenied or Refusals.ProxyDenied or Refusals.PortDenied));
+            return new(reason, Allowed: reason is not (Refusals.AddressDenied or Refusals.ProxyDenied or Refusals.PortDenied or Refusals.PolicyChanged));
         }
 
         return error switch
