@@ -1,6 +1,7 @@
 using Corral.Egress.Audit;
 using Corral.Egress.Tests.Lab;
 using Corral.Egress.V1;
+using Corral.NodeAgent.Host;
 using Grpc.Core;
 using Xunit;
 
@@ -115,6 +116,34 @@ public sealed class AuditTests(EgressLab lab)
         finally
         {
             directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void FullDisk_LosesWhatDidNotFit_AndNothingThatCameBeforeOrAfter()
+    {
+        lab.RequireHost();
+        var directory = Directory.CreateTempSubdirectory("corral-audit-").FullName;
+        Mounts.Mount("tmpfs", directory, "tmpfs", 0, "size=16k");
+        try
+        {
+            var others = Path.Combine(directory, "others");
+            File.WriteAllBytes(others, new byte[8 * 1024]);
+            var trail = new AuditTrail(directory, "sbx-x", 1 << 20, TimeProvider.System);
+            trail.Write([new AuditRecord { Name = "before" }]);
+            Assert.ThrowsAny<IOException>(() => trail.Write([.. Enumerable.Range(0, 200).Select(_ => new AuditRecord { Name = "lost", Reason = new string('x', 60) })]));
+            File.Delete(others);
+            trail.Write([new AuditRecord { Name = "after" }]);
+            // As it is, and as it is found after a restart.
+            foreach (var found in new[] { trail, new AuditTrail(directory, "sbx-x", 1 << 20, TimeProvider.System) })
+            {
+                Assert.Equal(["before", "after"], found.Read(new AuditCursor(0), 1000, refusedOnly: false).Records.Select(record => record.Name));
+            }
+        }
+        finally
+        {
+            Mounts.Detach(directory);
+            Directory.Delete(directory);
         }
     }
 

@@ -22,7 +22,17 @@ internal static class AuditFile
         using var bytes = new MemoryStream();
         foreach (var record in records) record.WriteDelimitedTo(bytes);
         using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        file.Write(bytes.GetBuffer(), 0, (int)bytes.Length);
+        var end = file.Length;
+        try
+        {
+            file.Write(bytes.GetBuffer(), 0, (int)bytes.Length);
+        }
+        catch (IOException)
+        {
+            // A part of it may be there, and nobody would find what is written behind it.
+            file.SetLength(end);
+            throw;
+        }
     }
 
     /// <summary>Takes a broken tail away; answers the last whole record.</summary>
