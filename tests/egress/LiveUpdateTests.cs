@@ -1,4 +1,8 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Corral.Egress.Dialing;
+using Corral.Egress.Flows;
 using Corral.Egress.Tests.Lab;
 using Corral.Egress.V1;
 using Grpc.Core;
@@ -113,6 +117,21 @@ public sealed class LiveUpdateTests(EgressLab lab)
         proxied.UpstreamProxy = "http://user:password@203.0.113.99:3128";
         await box.UpdateAsync(proxied);
         Assert.Equal("reset", await client.ReadAllAsync());
+    }
+
+    [Fact]
+    public void ConnectionThatIsJudgedAgainUnderAnotherProxy_IsStillOneOfTheOldWay()
+    {
+        var (first, second) = (With(1, ["allowed.test"], []), With(2, ["allowed.test"], []));
+        (first.UpstreamProxy, second.UpstreamProxy) = ("http://203.0.113.98:3128", "http://203.0.113.99:3128");
+        using var sandbox = Unattached.Sandbox(first);
+        var earlier = sandbox.Policy;
+        using var flow = new Flow(sandbox, new Socket(SocketType.Stream, ProtocolType.Tcp), new IPEndPoint(IPAddress.Parse("198.18.0.1"), Outside.Echo)) { AskedName = "allowed.test" };
+        flow.Judge();
+        flow.Remote = IPEndPoint.Parse("203.0.113.98:3128");
+        Assert.True(sandbox.TryReplacePolicy(Unattached.Compile(second)));
+        Assert.Equal(FlowAction.Splice, flow.Judge().Action);
+        Assert.True(flow.IsForbiddenBy(sandbox.Policy, earlier, new DestinationPolicy(new EgressOptions())));
     }
 
     [Fact]

@@ -52,7 +52,7 @@ internal sealed class Flow : IDisposable
     /// <summary>What let it through.</summary>
     public string Rule => Verdict?.Rule ?? "";
 
-    /// <summary>The proxy that it leaves through, if any.</summary>
+    /// <summary>The proxy that it leaves through, if any: of the policy that it was dialled under, whatever it is judged by later.</summary>
     public UpstreamProxy? Proxy { get; private set; }
 
     /// <summary>What was dialled for it. Whoever sets it looks whether it is still allowed; whoever changes the policy looks whether it is set.</summary>
@@ -94,7 +94,7 @@ internal sealed class Flow : IDisposable
         {
             var policy = Sandbox.Policy;
             var verdict = FlowJudge.Judge(policy, this);
-            Proxy = policy.Proxy;
+            if (Remote is null) Proxy = policy.Proxy;
             Interlocked.Exchange(ref _verdict, verdict);
             if (ReferenceEquals(policy, Sandbox.Policy)) return verdict;
         }
