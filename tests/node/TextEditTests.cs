@@ -66,6 +66,27 @@ public sealed class TextEditTests
         Assert.StartsWith("--- /f\n+++ /f\n@@ -1,5000 +1,5000 @@\n-a0\n", UnifiedDiff.Of("/f", before, after), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Diff_InALongFile_TakesLittleAndNamesTheLine()
+    {
+        const int Above = 5_000_000;
+        var before = new string('\n', TextEdits.MaxLength);
+        var after = before.Insert(Above, "x");
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
+
+        var diff = UnifiedDiff.Of("/f", before, after);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - allocated, 1, 1 << 20);
+        Assert.Equal($"--- /f\n+++ /f\n@@ -{Above - 2},7 +{Above - 2},7 @@\n \n \n \n-\n+x\n \n \n \n", diff);
+    }
+
+    [Fact]
+    public void Diff_OfVeryManyLines_SaysThatTheyChangedOnly()
+    {
+        var before = new string('\n', 100_000);
+        Assert.Equal("--- /f\n+++ /f\n", UnifiedDiff.Of("/f", before, before.Replace("\n", "x\n", StringComparison.Ordinal)));
+    }
+
     private static TextEdit Edit(string find, string replace) => new() { Find = find, Replace = replace };
 
     private static string Text(Random random) => string.Concat(Enumerable.Range(0, random.Next(0, 40)).Select(_ => $"{random.Next(0, 4)}\n"));

@@ -4,11 +4,12 @@ using System.Text;
 namespace Corral.NodeAgent.Files;
 
 /// <summary>What changed between two texts, as a unified diff with three lines of context.</summary>
-/// <remarks>Myers' greedy algorithm ("An O(ND) Difference Algorithm", 1986), up to a number of differences: beyond it the whole middle is told as changed.</remarks>
+/// <remarks>Myers' greedy algorithm ("An O(ND) Difference Algorithm", 1986), up to a number of differences: beyond it the whole middle is told as changed. Of very many lines, only that they changed is told.</remarks>
 internal static class UnifiedDiff
 {
     private const int Context = 3;
     private const int MaxDifferences = 1000;
+    private const int MaxLines = 100_000;
 
     public static string Of(string path, string before, string after)
     {
@@ -17,26 +18,60 @@ internal static class UnifiedDiff
             return "";
         }
 
-        var (old, now) = (Lines(before), Lines(after));
+        var (head, tail) = Alike(before, after);
+        var changed = before.AsSpan()[head..^tail];
+        var into = after.AsSpan()[head..^tail];
         var text = new StringBuilder().Append("--- ").Append(path).Append("\n+++ ").Append(path).Append('\n');
+        if (changed.Count('\n') + into.Count('\n') > MaxLines)
+        {
+            return text.ToString();
+        }
+
+        var (old, now, above) = (Lines(changed), Lines(into), before.AsSpan(0, head).Count('\n'));
         foreach (var hunk in Hunks(Changes(old, now)))
         {
-            Append(text, hunk, old, now);
+            Append(text, hunk, old, now, above);
         }
 
         return text.ToString();
     }
 
+    // So many characters are the same above and below all changes and their context, in whole lines: of a long file, few become lines.
+    private static (int Head, int Tail) Alike(string before, string after)
+    {
+        var head = before.AsSpan().CommonPrefixLength(after);
+        var most = Math.Min(before.Length, after.Length) - head;
+        var tail = 0;
+        while (tail < most && before[^(tail + 1)] == after[^(tail + 1)])
+        {
+            tail++;
+        }
+
+        // To the bound of the line that is the same in part only, then further by the context.
+        for (var lines = 0; lines <= Context && head >= 0; lines++)
+        {
+            head = before.AsSpan(0, head).LastIndexOf('\n');
+        }
+
+        for (var lines = 0; lines <= Context && tail > 0; lines++)
+        {
+            var end = before.AsSpan()[^tail..].IndexOf('\n');
+            tail = end < 0 ? 0 : tail - end - 1;
+        }
+
+        return (head + 1, tail);
+    }
+
     // Each line with its end, so that a missing last one shows.
-    private static string[] Lines(string text)
+    private static string[] Lines(ReadOnlySpan<char> text)
     {
         var lines = new List<string>();
-        for (var from = 0; from < text.Length;)
+        while (!text.IsEmpty)
         {
-            var end = text.IndexOf('\n', from);
+            var end = text.IndexOf('\n');
             var next = end < 0 ? text.Length : end + 1;
-            lines.Add(text[from..next]);
-            from = next;
+            lines.Add(text[..next].ToString());
+            text = text[next..];
         }
 
         return [.. lines];
@@ -140,14 +175,14 @@ internal static class UnifiedDiff
         yield return hunk;
     }
 
-    private static void Append(StringBuilder text, List<Change> hunk, string[] old, string[] now)
+    private static void Append(StringBuilder text, List<Change> hunk, string[] old, string[] now, int above)
     {
         var (first, last) = (hunk[0], hunk[^1]);
         var before = Math.Min(Context, first.Old);
         var after = Math.Min(Context, old.Length - last.Old - last.Removed);
         var (oldFrom, newFrom) = (first.Old - before, first.New - before);
         var (oldCount, newCount) = (last.Old + last.Removed + after - oldFrom, last.New + last.Added + after - newFrom);
-        text.Append("@@ -").Append(Span(oldFrom, oldCount)).Append(" +").Append(Span(newFrom, newCount)).Append(" @@\n");
+        text.Append("@@ -").Append(Span(above + oldFrom, oldCount)).Append(" +").Append(Span(above + newFrom, newCount)).Append(" @@\n");
         var at = oldFrom;
         foreach (var change in hunk)
         {
