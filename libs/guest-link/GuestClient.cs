@@ -11,6 +11,10 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
     // Each costs the guest a thread.
     private const int MostKept = 2;
 
+    // The most that a guest answers; one that was taken over gets no more memory out of us.
+    private const int MostEntries = 10_000;
+    private const int MostEntriesLength = 64 << 20;
+
     private readonly ConcurrentStack<GuestWire> _kept = new();
     private int _places = MostKept;
 
@@ -176,10 +180,16 @@ public sealed class GuestClient(Func<CancellationToken, Task<Stream>> dial, Read
         await using var stream = await OpenAsync(request, cancellationToken);
         var entries = new List<GuestEntry>();
         var truncated = false;
+        var length = 0L;
         while (await stream.ReadAsync(cancellationToken) is (Frame.Result, var payload) && GuestStream.Parse(payload) is { } result)
         {
             entries.AddRange(result.Entries);
             truncated |= result.Truncated;
+            length += payload.Length;
+            if (entries.Count > MostEntries || length > MostEntriesLength)
+            {
+                throw new GuestException("lost", "The guest broke the protocol.");
+            }
         }
 
         return (entries, truncated);

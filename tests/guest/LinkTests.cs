@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
+using System.Text.Json;
 using Corral.GuestLink;
 using Xunit;
 
@@ -77,6 +78,19 @@ public sealed class LinkTests(SharedGuest shared) : IDisposable
         Assert.Equal(2, _dialled.Count);
     }
 
+    [Theory]
+    [InlineData(100, 1)]
+    [InlineData(1, 400_000)]
+    public async Task A_listing_without_end_is_a_guest_that_is_lost(int entries, int length)
+    {
+        var answer = new GuestResult { Entries = [.. Enumerable.Repeat(new GuestEntry(new string('n', length), "/n", "file", 0, 0, 0, null), entries)] };
+        var frame = GuestBox.Framed(Frame.Result, JsonSerializer.SerializeToUtf8Bytes(answer, GuestJson.Default.GuestResult));
+        var client = new GuestClient(_ => Task.FromResult<Stream>(new Endless(frame)), new byte[Frame.TokenLength]);
+
+        Assert.Equal("lost", await Running.CodeAsync(() => client.ListAsync("/", CancellationToken.None)));
+        Assert.Equal("lost", await Running.CodeAsync(() => client.FindAsync("/", 0, null, [], CancellationToken.None)));
+    }
+
     public void Dispose()
     {
         foreach (var socket in _dialled) socket.Dispose();
@@ -99,5 +113,21 @@ public sealed class LinkTests(SharedGuest shared) : IDisposable
         var ran = await stream.EndAsync();
         stream.Finish();
         return ran.Out;
+    }
+
+    // Says the same again and again, whatever it hears.
+    private sealed class Endless(byte[] frame) : MemoryStream
+    {
+        private int _at;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var count = Math.Min(buffer.Length, frame.Length - _at);
+            frame.AsSpan(_at, count).CopyTo(buffer.Span);
+            _at = (_at + count) % frame.Length;
+            return ValueTask.FromResult(count);
+        }
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
     }
 }

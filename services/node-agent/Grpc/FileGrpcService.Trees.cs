@@ -77,8 +77,12 @@ internal sealed partial class FileGrpcService
         await using var stream = await box.Guest.ReadAsync(path, 0, TextEdits.MaxLength + 1, cancellationToken);
         await stream.ReadResultAsync(cancellationToken);
         using var content = new MemoryStream();
-        while (await stream.ReadAsync(cancellationToken) is (Frame.Data, var piece)) content.Write(piece);
-        if (content.Length > TextEdits.MaxLength) throw TextEdits.TooLong();
+        while (await stream.ReadAsync(cancellationToken) is (Frame.Data, var piece))
+        {
+            if (content.Length + piece.Length > TextEdits.MaxLength) throw TextEdits.TooLong();
+            content.Write(piece);
+        }
+
         try
         {
             return StrictUtf8.GetString(content.GetBuffer(), 0, (int)content.Length);
