@@ -10,6 +10,9 @@ internal static class Operations
 
     private static readonly string[] FileOps = ["read", "write", "list", "stat", "mkdir", "move", "delete", "watch", "find", "copy", "permit"];
 
+    private static readonly TimeSpan TrustPatience = TimeSpan.FromSeconds(5);
+    private static readonly Lock Trusting = new();
+
     private static volatile Dictionary<string, string> _configured = [];
 
     /// <summary>Does it. False when nothing else can be asked on the same connection.</summary>
@@ -108,10 +111,22 @@ internal static class Operations
         return environment;
     }
 
+    // One after the other; and a request that was given up must not undo what the next one did.
     private static void InstallTrust(GuestRequest request, int socket)
     {
+        if (!Trusting.TryEnter(TrustPatience))
+        {
+            Frames.Fail(socket, "other", "Another certificate is being written.");
+            return;
+        }
+
         try
         {
+            if (HasLeft(socket))
+            {
+                return;
+            }
+
             TrustStore.Install(request.Certificate ?? "");
             Answer(socket, new GuestResult());
         }
@@ -123,6 +138,16 @@ internal static class Operations
         {
             Frames.Fail(socket, exception.HResult == Libc.Enospc ? "no_space" : "other", "The certificate could not be written.");
         }
+        finally
+        {
+            Trusting.Exit();
+        }
+    }
+
+    private static unsafe bool HasLeft(int socket)
+    {
+        var fd = new Libc.PollFd { Fd = socket, Events = Libc.PollRdhup };
+        return Libc.poll(&fd, 1, 0) > 0;
     }
 
     private static void Answer(int socket, GuestResult result) => Frames.Write(socket, Frame.Result, result, GuestJson.Default.GuestResult);

@@ -104,8 +104,13 @@ internal static class TrustStore
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var fresh = path + ".corral-new";
         File.Delete(fresh);
-        File.WriteAllBytes(fresh, content);
-        File.SetUnixFileMode(fresh, Mode);
+        // Whatever is put there in the meantime is not opened: a pipe would wait for its reader.
+        using (var file = new FileStream(fresh, FileMode.CreateNew, FileAccess.Write, FileShare.None, 0))
+        {
+            file.Write(content);
+            File.SetUnixFileMode(file.SafeFileHandle, Mode);
+        }
+
         File.Move(fresh, path, overwrite: true);
     }
 }

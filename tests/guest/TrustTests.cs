@@ -86,6 +86,25 @@ public sealed class TrustTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_put_in_the_way_at_that_moment_does_not_hold_the_guest_either()
+    {
+        const string Pipes = "perl -MPOSIX -e '$| = 1; print \"ready\"; while (1) { mkfifo(\"/etc/ssl/certs/corral.pem.corral-new\", 0600) }'";
+        await using var pipes = await Box.Client.ExecAsync(Running.Shell(Pipes) with { Root = true }, None);
+        await pipes.UntilAsync("ready");
+        foreach (var pem in Enumerable.Range(0, 50).Select(i => Certificate($"number {i}")))
+        {
+            try
+            {
+                await Box.Client.InstallTrustAsync(pem, None).WaitAsync(TimeSpan.FromSeconds(20));
+            }
+            catch (GuestException problem)
+            {
+                Assert.Equal("other", problem.Code);
+            }
+        }
+    }
+
+    [Fact]
     public async Task Anything_but_one_certificate_is_refused_and_nothing_is_written()
     {
         var before = Read(Bundle);

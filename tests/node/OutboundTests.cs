@@ -1,8 +1,11 @@
 using Corral.Egress.V1;
+using Corral.GuestLink;
 using Corral.Hosting;
+using Corral.NodeAgent.Host.Cgroups;
 using Corral.NodeAgent.Outbound;
 using Corral.NodeAgent.Sandboxes;
 using Corral.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Corral.NodeAgent.Tests;
@@ -132,6 +135,26 @@ public sealed class OutboundTests
     }
 
     [Fact]
+    public async Task A_guest_that_hangs_holds_up_no_gate_for_long()
+    {
+        RequiredHost.Check("runc");
+        await using var egress = await EgressDouble.StartAsync();
+        await using var node = await TestNode.StartAsync(egress: egress.Address);
+        var (box, other) = (await node.RunAsync(node.Order("runc")), await node.RunAsync(node.Order("runc")));
+        var gates = new GateAttacher(node.Get<EgressService.EgressServiceClient>(), new Hasty(), NullLogger<GateAttacher>.Instance);
+        await gates.UpdateAsync(box, Policy(1), CancellationToken.None);
+        await gates.UpdateAsync(other, Policy(1), CancellationToken.None);
+        gates.Disconnected();
+        node.Get<ICgroups>().Freeze(box.Name);
+
+        Assert.Equal([other], await RenewAsync(gates));
+        Assert.Equal("lost", (await Assert.ThrowsAsync<GuestException>(() => gates.UpdateAsync(box, Policy(1), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60)))).Code);
+
+        node.Get<ICgroups>().Thaw(box.Name);
+        Assert.Equal([box], await RenewAsync(gates));
+    }
+
+    [Fact]
     public async Task A_policy_is_replaced_by_newer_ones_only()
     {
         RequiredHost.Check("runc");
@@ -192,10 +215,19 @@ public sealed class OutboundTests
 
     private static Policy Policy(long version) => new() { Version = version, Mode = PolicyMode.AllowAll };
 
+    private static Task<IReadOnlyList<Box>> RenewAsync(GateAttacher gates, params AttachedGate[] there) =>
+        gates.ConnectedAsync(there.ToDictionary(gate => (gate.SandboxId, gate.Generation)), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60));
+
     private static async Task WarmAsync(TestNode node, string isolation)
     {
         var kind = new WarmKind("base", isolation);
         node.Get<WarmPool>().SetTargets([KeyValuePair.Create(kind, 1)]);
         await Eventually.Async("the pool is warm", () => node.Get<WarmPool>().Counts().GetValueOrDefault(kind) >= 1);
+    }
+
+    // Patience ends after a fifth of it.
+    private sealed class Hasty : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => base.CreateTimer(callback, state, dueTime / 5, period);
     }
 }

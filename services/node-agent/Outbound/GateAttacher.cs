@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Corral.Egress.V1;
+using Corral.GuestLink;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Sandboxes;
 using Grpc.Core;
@@ -9,6 +10,9 @@ namespace Corral.NodeAgent.Outbound;
 /// <summary>Gives boxes' gates to egress, under their policies, and takes them back. A gate that egress does not have lets nothing out.</summary>
 internal sealed partial class GateAttacher(EgressService.EgressServiceClient egress, TimeProvider clock, ILogger<GateAttacher> log)
 {
+    // Those whose guests hang must not hold up the rest.
+    private const int MostAtOnce = 16;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(3);
 
@@ -41,7 +45,7 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         try
         {
             var answer = await egress.PrepareGateAsync(new PrepareGateRequest { GateNamespace = box.Network.GatePath }, Options(cancellationToken));
-            await box.TrustAsync(answer.CaCertificatePem, cancellationToken);
+            await TrustAsync(box, answer.CaCertificatePem, cancellationToken);
         }
         catch (RpcException problem)
         {
@@ -112,7 +116,8 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
     {
         _up.TrySetResult();
         var told = new ConcurrentBag<Box>();
-        await Parallel.ForEachAsync(Boxes, cancellationToken, async (box, cancel) =>
+        var together = new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(Boxes, together, async (box, cancel) =>
         {
             if (await TryRenewAsync(box, gates, cancel)) told.Add(box);
         });
@@ -134,7 +139,7 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         {
             if (attachment is not { Policy: { } policy, InForce: 0 }) return false;
             if (gates.GetValueOrDefault((attachment.SandboxId, attachment.Generation))?.PolicyVersion == policy.Version) attachment.InForce = policy.Version;
-            else await box.TrustAsync(await AttachAsync(box, attachment, policy, cancellationToken), cancellationToken);
+            else await TrustAsync(box, await AttachAsync(box, attachment, policy, cancellationToken), cancellationToken);
             return true;
         }
         catch (Exception problem) when (!cancellationToken.IsCancellationRequested)
@@ -172,7 +177,7 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
             throw Translate(problem);
         }
 
-        await box.TrustAsync(await AttachAsync(box, attachment, attachment.Policy!, cancellationToken), cancellationToken);
+        await TrustAsync(box, await AttachAsync(box, attachment, attachment.Policy!, cancellationToken), cancellationToken);
     }
 
     private async Task<string> AttachAsync(Box box, GateAttachment attachment, Policy policy, CancellationToken cancellationToken)
@@ -203,6 +208,21 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         _attached.TryRemove(box, out _);
         await DetachAsync(attachment.SandboxId, attachment.Generation);
         throw new HostException("The sandbox is gone.");
+    }
+
+    // Root inside can have its guest wait for ever.
+    private async Task TrustAsync(Box box, string certificate, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(Patience, clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            await box.TrustAsync(certificate, both.Token);
+        }
+        catch (OperationCanceledException problem) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new GuestException("lost", "The guest does not take the certificate.", problem);
+        }
     }
 
     private static Exception Translate(RpcException problem) => problem.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
