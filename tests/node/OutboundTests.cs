@@ -155,6 +155,31 @@ public sealed class OutboundTests
     }
 
     [Fact]
+    public async Task A_policy_is_in_force_again_only_once_the_new_authority_is_trusted()
+    {
+        RequiredHost.Check("runc");
+        await using var egress = await EgressDouble.StartAsync();
+        await using var node = await TestNode.StartAsync(egress: egress.Address);
+        var box = await node.RunAsync(node.Order("runc"));
+        var gates = new GateAttacher(node.Get<EgressService.EgressServiceClient>(), TimeProvider.System, NullLogger<GateAttacher>.Instance);
+        await gates.UpdateAsync(box, Policy(1), CancellationToken.None);
+        var before = box.Trusted;
+        await node.ShAsync(box, $"mkdir -p {OwnCertificate}.corral-new/in-the-way");
+
+        gates.Disconnected();
+        Assert.Empty(await RenewAsync(gates));
+        Assert.Equal((0, before), (box.Gate!.InForce, box.Trusted));
+        // Egress was there all along: it has the gate, but not the box's trust.
+        Assert.Empty(await RenewAsync(gates, new AttachedGate { SandboxId = box.Record.SandboxId, Generation = 1, PolicyVersion = 1 }));
+        await Assert.ThrowsAsync<GuestException>(() => gates.UpdateAsync(box, Policy(1), CancellationToken.None));
+
+        await node.ShAsync(box, $"rm -r {OwnCertificate}.corral-new");
+        Assert.Equal(1, await gates.UpdateAsync(box, Policy(1), CancellationToken.None));
+        Assert.NotEqual(before, box.Trusted);
+        Assert.Equal(box.Trusted.Trim(), await node.ShAsync(box, $"cat {OwnCertificate}"));
+    }
+
+    [Fact]
     public async Task A_policy_is_replaced_by_newer_ones_only()
     {
         RequiredHost.Check("runc");

@@ -95,7 +95,7 @@ internal sealed partial class NodeGrpcService(SandboxTable table, GateAttacher g
     private async Task<long> PutInForceAsync(Box box, Policy policy, CancellationToken cancellationToken)
     {
         var before = box.Gate?.InForce;
-        var version = await gates.UpdateAsync(box, policy, cancellationToken);
+        var version = await GuestErrors.TellAsync(() => gates.UpdateAsync(box, policy, cancellationToken));
         if (version != before) table.Tell(box);
         return version;
     }

@@ -18,6 +18,7 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
 
     private readonly ConcurrentDictionary<Box, GateAttachment> _attached = new();
     private volatile TaskCompletionSource _up = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _losses;
 
     /// <summary>Every box whose gate egress has, or should have.</summary>
     public IReadOnlyList<Box> Boxes => [.. _attached.Keys];
@@ -62,7 +63,10 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         try
         {
             attachment.Policy = policy;
-            return await AttachAsync(box, attachment, policy, cancellationToken);
+            var losses = Volatile.Read(ref _losses);
+            await AttachAsync(box, attachment, policy, cancellationToken);
+            PutInForce(attachment, policy.Version, losses);
+            return attachment.Certificate;
         }
         finally
         {
@@ -128,6 +132,7 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
     public void Disconnected()
     {
         if (_up.Task.IsCompleted) _up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Interlocked.Increment(ref _losses);
         foreach (var attachment in _attached.Values) attachment.InForce = 0;
     }
 
@@ -138,13 +143,14 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
         try
         {
             if (attachment is not { Policy: { } policy, InForce: 0 }) return false;
-            if (gates.GetValueOrDefault((attachment.SandboxId, attachment.Generation))?.PolicyVersion == policy.Version) attachment.InForce = policy.Version;
-            else await TrustAsync(box, await AttachAsync(box, attachment, policy, cancellationToken), cancellationToken);
+            var isThere = gates.GetValueOrDefault((attachment.SandboxId, attachment.Generation))?.PolicyVersion == policy.Version;
+            if (isThere && attachment.Certificate == box.Trusted) attachment.InForce = policy.Version;
+            else await RenewAsync(box, attachment, policy, cancellationToken);
             return true;
         }
         catch (Exception problem) when (!cancellationToken.IsCancellationRequested)
         {
-            // Nothing leaves it: sessions sees that and tells its policy again.
+            // It is not in force: sessions sees that and tells its policy again.
             LogNotRenewed(problem, attachment.SandboxId);
             return false;
         }
@@ -157,13 +163,14 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
     private async Task ReplaceAsync(Box box, GateAttachment attachment, Policy policy, CancellationToken cancellationToken)
     {
         var before = attachment.Policy;
+        var losses = Volatile.Read(ref _losses);
         if (before is null || policy.Version >= before.Version) attachment.Policy = policy;
         try
         {
             if (attachment.InForce > 0)
             {
                 var request = new UpdatePolicyRequest { SandboxId = attachment.SandboxId, Generation = attachment.Generation, Policy = attachment.Policy };
-                attachment.InForce = (await egress.UpdatePolicyAsync(request, Options(cancellationToken))).Version;
+                PutInForce(attachment, (await egress.UpdatePolicyAsync(request, Options(cancellationToken))).Version, losses);
                 return;
             }
         }
@@ -177,10 +184,27 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
             throw Translate(problem);
         }
 
-        await TrustAsync(box, await AttachAsync(box, attachment, attachment.Policy!, cancellationToken), cancellationToken);
+        await RenewAsync(box, attachment, attachment.Policy!, cancellationToken);
     }
 
-    private async Task<string> AttachAsync(Box box, GateAttachment attachment, Policy policy, CancellationToken cancellationToken)
+    // In force only once the box trusts it too: a trust that failed is tried again with the policy that is told again.
+    private async Task RenewAsync(Box box, GateAttachment attachment, Policy policy, CancellationToken cancellationToken)
+    {
+        attachment.InForce = 0;
+        var losses = Volatile.Read(ref _losses);
+        await AttachAsync(box, attachment, policy, cancellationToken);
+        await TrustAsync(box, attachment.Certificate, cancellationToken);
+        PutInForce(attachment, policy.Version, losses);
+    }
+
+    // Of an egress that was lost meanwhile, nothing is in force.
+    private void PutInForce(GateAttachment attachment, long version, int losses)
+    {
+        attachment.InForce = version;
+        if (Volatile.Read(ref _losses) != losses) attachment.InForce = 0;
+    }
+
+    private async Task AttachAsync(Box box, GateAttachment attachment, Policy policy, CancellationToken cancellationToken)
     {
         var request = new AttachRequest
         {
@@ -195,8 +219,8 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
             var answer = await egress.AttachAsync(request, Options(cancellationToken));
             if (!box.IsDead)
             {
-                attachment.InForce = policy.Version;
-                return answer.CaCertificatePem;
+                attachment.Certificate = answer.CaCertificatePem;
+                return;
             }
         }
         catch (RpcException problem)

@@ -21,11 +21,14 @@ internal sealed class GateAttachment(string sandboxId, long generation, string o
     /// <summary>The newest policy that was told; null until then.</summary>
     public Policy? Policy { get; set; }
 
-    /// <summary>The version in force; 0 while nothing leaves.</summary>
+    /// <summary>The certificate that the box must trust, as egress answered last; empty until then.</summary>
+    public string Certificate { get; set; } = "";
+
+    /// <summary>The version in force; 0 while nothing leaves, or the box does not trust its authority.</summary>
     public long InForce
     {
-        get => Volatile.Read(ref _inForce);
-        set => Volatile.Write(ref _inForce, value);
+        get => Interlocked.Read(ref _inForce);
+        set => Interlocked.Exchange(ref _inForce, value);
     }
 
     public void Dispose() => Turn.Dispose();
