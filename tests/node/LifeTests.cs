@@ -1,6 +1,9 @@
 using Corral.NodeAgent.Host;
+using Corral.NodeAgent.Networks;
 using Corral.NodeAgent.Runtimes;
 using Corral.NodeAgent.Sandboxes;
+using Corral.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Corral.NodeAgent.Tests;
@@ -67,6 +70,22 @@ public sealed class LifeTests(SharedNode shared)
         await starting;
         Assert.Null(node.Table.Find(order.SandboxId));
         Assert.Equal("", Footprint.Of(node));
+    }
+
+    [Fact]
+    public async Task A_network_that_nobody_waits_for_any_more_is_given_back()
+    {
+        RequiredHost.Check("runc");
+        await using var node = await TestNode.StartAsync(configure: options => options.PreparedNetworks = 1);
+        await Eventually.Async("the node has prepared its networks", () => node.Get<NetworkPool>().Ready == 1);
+        await using var pool = new NetworkPool(node.Get<NodePaths>(), node.Get<NodeOptions>(), TimeProvider.System, NullLogger<NetworkPool>.Instance);
+        var before = pool.List().Count;
+
+        for (var i = 0; i < 4; i++) await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await pool.TakeAsync(new CancellationToken(canceled: true)));
+        // Made after them: theirs are made by then.
+        for (var i = 0; i < 4; i++) (await pool.TakeAsync(CancellationToken.None)).Dispose();
+
+        await Eventually.Async("those of the others are gone", () => pool.List().Count == before + 4);
     }
 
     [Fact]

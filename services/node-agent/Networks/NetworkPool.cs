@@ -24,8 +24,20 @@ internal sealed partial class NetworkPool(NodePaths paths, NodeOptions options, 
 
     public void Start() => _filling = Task.Run(FillAsync);
 
-    public async ValueTask<BoxNetwork> TakeAsync(CancellationToken cancellationToken) =>
-        _ready.Reader.TryRead(out var network) ? network : await CreateAsync().WaitAsync(cancellationToken);
+    public async ValueTask<BoxNetwork> TakeAsync(CancellationToken cancellationToken)
+    {
+        if (_ready.Reader.TryRead(out var network)) return network;
+        var making = CreateAsync();
+        try
+        {
+            return await making.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            _ = DiscardAsync(making);
+            throw;
+        }
+    }
 
     public BoxNetwork? TryOpen(string name) => BoxNetwork.TryOpen(paths.Namespaces, name);
 
@@ -84,6 +96,19 @@ internal sealed partial class NetworkPool(NodePaths paths, NodeOptions options, 
         }
     }
 
+    // Nobody else knows of it.
+    private async Task DiscardAsync(Task<BoxNetwork> making)
+    {
+        try
+        {
+            Discard(await making);
+        }
+        catch (Exception problem)
+        {
+            LogDiscardFailed(problem);
+        }
+    }
+
     private void Discard(BoxNetwork network)
     {
         network.Dispose();
@@ -92,4 +117,7 @@ internal sealed partial class NetworkPool(NodePaths paths, NodeOptions options, 
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A network could not be prepared ahead.")]
     private partial void LogFillFailed(Exception problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A network that nobody waited for could not be made or removed.")]
+    private partial void LogDiscardFailed(Exception problem);
 }
