@@ -1,3 +1,5 @@
+using Corral.GuestLink;
+using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Networks;
 using Corral.NodeAgent.Runtimes;
@@ -86,6 +88,22 @@ public sealed class LifeTests(SharedNode shared)
         for (var i = 0; i < 4; i++) (await pool.TakeAsync(CancellationToken.None)).Dispose();
 
         await Eventually.Async("those of the others are gone", () => pool.List().Count == before + 4);
+    }
+
+    [Theory]
+    [InlineData("runc")]
+    [InlineData("runsc")]
+    public async Task What_is_asked_of_a_sandbox_that_ends_is_lost(string isolation)
+    {
+        var node = await shared.GetAsync(isolation);
+        var order = node.Order(isolation);
+        var box = await node.RunAsync(order);
+        using var patience = new CancellationTokenSource(Patience);
+
+        var code = node.Get<CodeRunner>().RunAsync(box, "echo begun; sleep 1000", "sh", null, async (_, _) => await node.Table.EndAsync(order.SandboxId, 1, CancellationToken.None), patience.Token);
+
+        Assert.Equal("lost", (await Assert.ThrowsAsync<GuestException>(() => code)).Code);
+        Assert.Equal("lost", (await Assert.ThrowsAsync<GuestException>(() => box.Guest.PingAsync(patience.Token))).Code);
     }
 
     [Fact]

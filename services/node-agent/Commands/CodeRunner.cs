@@ -7,9 +7,10 @@ using Corral.NodeAgent.Sandboxes;
 namespace Corral.NodeAgent.Commands;
 
 /// <summary>Runs pieces of code: writes them to a file of their own inside, and runs that with the language's program.</summary>
-internal sealed class CodeRunner(CommandRunner commands)
+internal sealed class CodeRunner(CommandRunner commands, TimeProvider clock)
 {
     private const int MaxCode = 1 << 20;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     public async Task<CommandExit> RunAsync(Box box, string code, string language, long? timeoutMs, Func<byte, byte[], ValueTask> output, CancellationToken cancellationToken)
     {
@@ -48,13 +49,15 @@ internal sealed class CodeRunner(CommandRunner commands)
         await stream.ReadResultAsync(cancellationToken);
     }
 
-    private static async Task DeleteAsync(Box box, string path)
+    private async Task DeleteAsync(Box box, string path)
     {
         try
         {
-            await box.Guest.DeleteAsync(path, recursive: false, CancellationToken.None);
+            // Not by the caller's patience, which may be at its end.
+            using var patience = new CancellationTokenSource(Patience, clock);
+            await box.Guest.DeleteAsync(path, recursive: false, patience.Token);
         }
-        catch (GuestException)
+        catch (Exception problem) when (problem is GuestException or OperationCanceledException)
         {
             // The code may have deleted it itself, or the box may be gone.
         }

@@ -103,7 +103,20 @@ internal sealed class BoxNetwork : IDisposable
             : null;
     }
 
-    public static void Enter(Fd space) => Libc.Check(Libc.setns(space.Value, Libc.CloneNewNet), "enter network namespace");
+    public static void Enter(Fd space)
+    {
+        // Held: once closed, its number may be another's.
+        var held = false;
+        try
+        {
+            space.DangerousAddRef(ref held);
+            Libc.Check(Libc.setns(space.Value, Libc.CloneNewNet), "enter network namespace");
+        }
+        finally
+        {
+            if (held) space.DangerousRelease();
+        }
+    }
 
     /// <summary>Lets the kernel have the network back, once nobody is in it.</summary>
     public static void Remove(string directory, string name)

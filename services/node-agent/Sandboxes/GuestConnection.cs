@@ -37,7 +37,7 @@ internal sealed class GuestConnection(GateDialer dialer, TimeProvider clock)
 
     /// <summary>A client whose connections break when the box is gone: a kernel in user space dies without a word to its peers.</summary>
     public GuestClient Open(BoxNetwork network, string token, CancellationToken gone) =>
-        new(async cancel => new GuestSocketStream(await dialer.DialAsync(network, Port, cancel), gone), Convert.FromHexString(token));
+        new(cancel => DialAsync(network, gone, cancel), Convert.FromHexString(token));
 
     /// <summary>Waits until the guest answers, or its process is gone.</summary>
     public async Task WaitAsync(Box box, CancellationToken cancellationToken)
@@ -56,6 +56,19 @@ internal sealed class GuestConnection(GateDialer dialer, TimeProvider clock)
             {
                 await Task.Delay(Pause, clock, cancellationToken);
             }
+        }
+    }
+
+    // A gate that is closed, or being removed, is a guest that does not answer like any other.
+    private async Task<Stream> DialAsync(BoxNetwork network, CancellationToken gone, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new GuestSocketStream(await dialer.DialAsync(network, Port, cancellationToken), gone);
+        }
+        catch (Exception problem) when (problem is HostException or ObjectDisposedException)
+        {
+            throw new IOException("The sandbox is gone.", problem);
         }
     }
 
