@@ -6,6 +6,9 @@ internal readonly unsafe record struct FileStatus(string Type, int Mode, long Si
     private const int NoFollow = 0x100;
     private const uint BasicStats = 0x7ff;
 
+    // As far as milliseconds reach.
+    private const long MostSeconds = (long.MaxValue / 1000) - 1;
+
     public bool IsDirectory => Type == "directory";
 
     public bool IsFile => Type == "file";
@@ -29,7 +32,8 @@ internal readonly unsafe record struct FileStatus(string Type, int Mode, long Si
 
         var mode = *(ushort*)(raw + 28);
         var type = (mode & 0xF000) switch { 0x8000 => "file", 0x4000 => "directory", 0xA000 => "symlink", _ => "other" };
-        status = new FileStatus(type, mode & 0xFFF, type == "file" ? *(long*)(raw + 40) : 0, (*(long*)(raw + 112) * 1000) + (*(uint*)(raw + 120) / 1_000_000), *(uint*)(raw + 20), *(uint*)(raw + 24));
+        var modified = (Math.Clamp(*(long*)(raw + 112), -MostSeconds, MostSeconds) * 1000) + (*(uint*)(raw + 120) / 1_000_000);
+        status = new FileStatus(type, mode & 0xFFF, type == "file" ? *(long*)(raw + 40) : 0, modified, *(uint*)(raw + 20), *(uint*)(raw + 24));
         return 0;
     }
 }

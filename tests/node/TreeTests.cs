@@ -2,6 +2,7 @@ using Corral.Api.V1;
 using Corral.GuestLink;
 using Corral.Hosting;
 using Corral.NodeAgent.Files;
+using Corral.NodeAgent.Grpc;
 using Corral.NodeAgent.Sandboxes;
 using Grpc.Core;
 using Xunit;
@@ -113,6 +114,20 @@ public sealed class TreeTests(SharedNode shared)
             var found = await node.Get<Grep>().RunAsync(box, new SearchRequest { Path = "big", Pattern = "line" }, CancellationToken.None);
             Assert.True(found.Truncated);
             Assert.InRange(found.Matches.Count, 1000, 10_000);
+        });
+    }
+
+    [Theory]
+    [InlineData("300000000000", 9999)]
+    [InlineData("9000000000000000000", 9999)]
+    [InlineData("-9000000000000000000", 1)]
+    public async Task List_OfAFileOfAnyTime_IsTold(string seconds, int year)
+    {
+        await InBoxAsync("runc", async (node, box) =>
+        {
+            await node.UserShAsync(box, $"mkdir /dev/shm/times && touch -d @{seconds} /dev/shm/times/f");
+            var (entries, _) = await box.Guest.ListAsync("/dev/shm/times", CancellationToken.None);
+            Assert.Equal(year, FileGrpcService.Tell(entries.Single()).ModifiedAt.ToDateTime().Year);
         });
     }
 

@@ -16,6 +16,8 @@ internal sealed partial class FileGrpcService(SandboxTable table, FileWatches wa
 {
     private const int MaxWhole = 32 << 20;
     private const int MaxPath = 4096;
+    private static readonly long Earliest = DateTimeOffset.MinValue.ToUnixTimeMilliseconds();
+    private static readonly long Latest = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     public override Task<ReadResponse> Read(ReadRequest request, ServerCallContext context) => GuestErrors.TellAsync(async () =>
@@ -154,7 +156,7 @@ internal sealed partial class FileGrpcService(SandboxTable table, FileWatches wa
 
     private static RpcException TooLarge() => RpcErrors.FailedPrecondition("FILE_TOO_LARGE", $"The file is longer than {MaxWhole} bytes: download it.");
 
-    private static FileEntry Tell(GuestEntry entry)
+    internal static FileEntry Tell(GuestEntry entry)
     {
         var told = new FileEntry
         {
@@ -169,7 +171,8 @@ internal sealed partial class FileGrpcService(SandboxTable table, FileWatches wa
             },
             Size = entry.Size,
             Mode = Convert.ToString(entry.Mode & 0xFFF, 8).PadLeft(4, '0'),
-            ModifiedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(entry.ModifiedMs)),
+            // A file may have any time; what is told has four digits for the year.
+            ModifiedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(entry.ModifiedMs, Earliest, Latest))),
             Owner = entry.Owner ?? "",
             Group = entry.Group ?? "",
         };
