@@ -65,7 +65,7 @@ internal sealed partial class NodeGrpcService(SandboxTable table, GateAttacher g
             ? Task.FromResult(new CheckTerminalTokenResponse())
             : throw RpcErrors.Unauthenticated("INVALID_TERMINAL_TOKEN", "Invalid or expired terminal token");
 
-    public override async Task<GetUsageResponse> GetUsage(GetUsageRequest request, ServerCallContext context)
+    public override Task<GetUsageResponse> GetUsage(GetUsageRequest request, ServerCallContext context) => GuestErrors.TellAsync(async () =>
     {
         var box = table.Find(request.SandboxId) ?? throw Boxes.Missing(table, request.SandboxId);
         var now = await usage.ReadAsync(box, context.CancellationToken);
@@ -83,7 +83,7 @@ internal sealed partial class NodeGrpcService(SandboxTable table, GateAttacher g
             },
             Ports = { now.Ports },
         };
-    }
+    });
 
     // Asked again for one that runs already, the policy may be a newer one, or the first that this node-agent hears of.
     private async Task<StartSandboxResponse> AnswerAsync(StartSandboxRequest request, StartOutcome.Running running, CancellationToken cancellationToken)
