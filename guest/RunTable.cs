@@ -6,7 +6,7 @@ namespace Corral.Guest;
 internal static class RunTable
 {
     private const int Most = 128;
-    private const int LongestName = 64;
+    private const int LongestName = 128;
     private const long Kept = 10 * 60 * 1000;
 
     private static readonly Lock Gate = new();

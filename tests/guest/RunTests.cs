@@ -202,6 +202,14 @@ public sealed class RunTests(SharedGuest shared)
     }
 
     [Fact]
+    public async Task The_longest_name_that_callers_may_give_is_one()
+    {
+        var box = await shared.GetAsync();
+        await using var stream = await StartAsync(box, "exec:" + new string('n', 64), "echo named");
+        Assert.Equal("named\n", (await ReadAsync(stream)).Text);
+    }
+
+    [Fact]
     public async Task A_command_that_cannot_be_started_leaves_nothing()
     {
         var box = await shared.GetAsync();
