@@ -10,8 +10,7 @@ internal sealed class SandboxFeed : IDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<(string SandboxId, long Generation), SandboxView> _waiting = [];
     private readonly Queue<(string SandboxId, long Generation)> _order = new();
-    private readonly Dictionary<(string SandboxId, long Generation), SandboxView> _ends = [];
-    private readonly Queue<(string SandboxId, long Generation)> _endOrder = new();
+    private readonly OrderedDictionary<(string SandboxId, long Generation), SandboxView> _ends = [];
     private readonly SemaphoreSlim _some = new(0);
 
     public void Publish(SandboxView view)
@@ -21,9 +20,9 @@ internal sealed class SandboxFeed : IDisposable
             var key = (view.SandboxId, view.Generation);
             if (IsEnd(view))
             {
-                if (_ends.TryAdd(key, view)) _endOrder.Enqueue(key);
+                _ends.TryAdd(key, view);
                 // Nobody listens for hours: sessions then learns of the oldest ends by their absence from the inventory.
-                while (_ends.Count > KeptEnds && _endOrder.TryDequeue(out var oldest)) _ends.Remove(oldest);
+                if (_ends.Count > KeptEnds) _ends.RemoveAt(0);
             }
 
             Add(key, view);
