@@ -9,7 +9,8 @@ namespace Corral.Guest;
 /// </summary>
 internal static unsafe class FileProcess
 {
-    public static void Run(GuestRequest request, int socket)
+    /// <summary>False when nobody knows whether it was answered: its process was killed.</summary>
+    public static bool Run(GuestRequest request, int socket)
     {
         var command = new Spawn
         {
@@ -23,13 +24,14 @@ internal static unsafe class FileProcess
         if (child is null)
         {
             Frames.Fail(socket, "other", "The sandbox has no room for another process.");
-            return;
+            return true;
         }
 
         using (child)
         {
             // A write notices by itself, and clears away what it has written so far.
             Wait(child, request.Op == "write" ? -1 : socket);
+            return child.Status == 0;
         }
     }
 

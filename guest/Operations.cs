@@ -29,11 +29,11 @@ internal static class Operations
             return new ExecSession(request, socket, heard).Run(EnvironmentOf(request));
         }
 
-        Do(request, socket);
-        return request.Op == "exec" || ShortOps.Contains(request.Op);
+        return Do(request, socket) && (request.Op == "exec" || ShortOps.Contains(request.Op));
     }
 
-    private static void Do(GuestRequest request, int socket)
+    // Whether it was answered.
+    private static bool Do(GuestRequest request, int socket)
     {
         switch (request.Op)
         {
@@ -60,12 +60,13 @@ internal static class Operations
                 InstallTrust(request, socket);
                 break;
             case var op when FileOps.Contains(op):
-                FileProcess.Run(request, socket);
-                break;
+                return FileProcess.Run(request, socket);
             default:
                 Frames.Fail(socket, "other", "There is no such operation.");
                 break;
         }
+
+        return true;
     }
 
     private static void Configure(GuestRequest request)

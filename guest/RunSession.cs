@@ -141,11 +141,13 @@ internal sealed unsafe class RunSession(GuestRequest request)
         _ = _wake < 0 ? 0 : Libc.write(_wake, (byte*)&one, sizeof(ulong));
     }
 
+    // At no moment is it counted in neither list: there is room for so many only.
     private void Take(RunViewer viewer)
     {
         viewer.Begin(_log, Told);
         lock (_gate)
         {
+            _arrived.Remove(viewer);
             _viewers.Add(viewer);
         }
     }
@@ -156,7 +158,6 @@ internal sealed unsafe class RunSession(GuestRequest request)
         lock (_gate)
         {
             arrived = [.. _arrived];
-            _arrived.Clear();
         }
 
         Array.ForEach(arrived, Take);

@@ -119,7 +119,8 @@ internal sealed class RunViewer(GuestRequest request, int socket) : IDisposable
         }
         else if (!_isQuiet && Mark.Position < log.Start.Position)
         {
-            (Mark, IsFollowing) = (log.AfterBytes(log.End.Offset - LastSize), false);
+            // From the beginning of a piece: it has its number, and is told whole.
+            (Mark, IsFollowing) = (log.AfterBytes(log.End.Offset - LastSize) with { Inside = 0 }, false);
             outbox.Put(Frame.Skipped, Position(run), GuestJson.Default.GuestPosition);
         }
         else if (!_isQuiet && Mark.Position < log.End.Position)

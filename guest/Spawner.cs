@@ -40,7 +40,7 @@ internal static unsafe class Spawner
     private static int Launch(Spawn spawn, int ids)
     {
         var pid = ProgramPath.Find(spawn) is { } program ? Launch(program, spawn, ids) : -Libc.Enoent;
-        return pid is -Libc.Enoent or -Libc.Eacces or -Libc.Enoexec && spawn.Otherwise is { } shell ? Launch(shell[0], spawn with { Command = shell }, ids) : pid;
+        return pid < 0 && spawn.Otherwise is { } shell ? Launch(shell[0], spawn with { Command = shell }, ids) : pid;
     }
 
     private static int Launch(string path, Spawn spawn, int ids)
