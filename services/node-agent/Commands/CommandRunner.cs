@@ -29,13 +29,12 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
         Func<GuestStream, Task> input, CancellationTokenSource over)
     {
         var began = clock.GetTimestamp();
-        using var late = new CancellationTokenSource(LatestEnd(spec), clock);
-        using var giveUp = late.Token.Register(over.Cancel);
+        using var patience = new ReadingPatience(LatestEnd(spec), clock, over.Token);
         try
         {
-            return await CarryAsync(box, start, started, output, input, over);
+            return await CarryAsync(box, start, started, output, input, over, patience);
         }
-        catch (Exception problem) when (late.IsCancellationRequested && problem is (OperationCanceledException or GuestException or IOException))
+        catch (Exception problem) when (patience.IsOver && problem is (OperationCanceledException or GuestException or IOException))
         {
             // The connection is closed by now, at which the guest kills the command as soon as it gets to it.
             return new CommandExit(CommandExit.TimedOutCode, null, TimedOut: true, OutOfMemory: false, (long)clock.GetElapsedTime(began).TotalMilliseconds);
@@ -44,12 +43,12 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
 
     private static ValueTask Nothing() => ValueTask.CompletedTask;
 
-    private static TimeSpan LatestEnd(CommandSpec spec) =>
-        spec.Request.TimeoutMs > 0 ? TimeSpan.FromMilliseconds(spec.Request.TimeoutMs) + GuestPatience : Timeout.InfiniteTimeSpan;
+    private static TimeSpan? LatestEnd(CommandSpec spec) =>
+        spec.Request.TimeoutMs > 0 ? TimeSpan.FromMilliseconds(spec.Request.TimeoutMs) + GuestPatience : null;
 
     private async Task<CommandExit> CarryAsync(
         Box box, Func<CancellationToken, Task<GuestStream>> start, Func<ValueTask> started, Func<byte, byte[], ValueTask> output, Func<GuestStream, Task> input,
-        CancellationTokenSource over)
+        CancellationTokenSource over, ReadingPatience patience)
     {
         using var phase = telemetry.Begin("exec");
         using var counted = table.BeginCommand(box);
@@ -62,7 +61,7 @@ internal sealed class CommandRunner(SandboxTable table, ICgroups cgroups, NodeTe
         {
             while (true)
             {
-                var (kind, payload) = await stream.ReadAsync(over.Token);
+                var (kind, payload) = await patience.ReadAsync(stream);
                 if (kind == Frame.Exit) return CommandExit.Of(GuestStream.ParseExit(payload), () => cgroups.OutOfMemoryKills(box.Name) > killsBefore);
                 if (kind is Frame.Stdout or Frame.Stderr) await output(kind, payload);
             }

@@ -38,6 +38,8 @@ internal sealed partial class SessionsLink(
         {
             var address = options.Address.Length > 0 ? options.Address : "unix:" + CorralPaths.Socket("node-agent");
             await call.RequestStream.WriteAsync(new ReportRequest { Introduction = new NodeIntroduction { NodeId = options.Id, Address = address } }, over.Token);
+            // What becomes ready from here on need not be in the list: sessions has written down since when.
+            await call.ResponseHeadersAsync.WaitAsync(over.Token);
             var all = feed.Restart(table.List);
             foreach (var view in all) await call.RequestStream.WriteAsync(Tell(view), over.Token);
             await call.RequestStream.WriteAsync(new ReportRequest { Inventory = new Inventory { Count = all.Count } }, over.Token);
