@@ -26,7 +26,16 @@ internal static class DownCommand
         }
 
         // The supervisor is gone before its services: what it would have done is done here. Read again: it may have started others meanwhile.
-        foreach (var service in (InstanceState.Read() ?? instance).Services.Reverse().Where(service => service.IsAlive))
+        using var held = InstanceLock.TryTake();
+        if (held is null) return 1;
+        await TakeApartAsync(InstanceState.Read() ?? instance);
+        return 0;
+    }
+
+    /// <summary>Takes apart what nobody supervises any more. The caller has the instance's lock.</summary>
+    public static async Task TakeApartAsync(InstanceState instance)
+    {
+        foreach (var service in instance.Services.Reverse().Where(service => service.IsAlive))
         {
             Daemon.Terminate(service.Pid);
             if (!await EndedAsync(service, ServicePatience)) Kill(service);
@@ -34,7 +43,6 @@ internal static class DownCommand
 
         await Supervisor.PurgeAsync();
         InstanceState.Delete();
-        return 0;
     }
 
     private static async Task<bool> EndedAsync(RunningProcess process, TimeSpan patience)

@@ -28,7 +28,7 @@ internal sealed class ServiceProcess(ServicePlan plan, TimeProvider clock, Actio
                 Tell(RunningProcess.Of(Name, process.Id));
                 await process.WaitForExitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (stop.IsCancellationRequested) await StopAsync(process);
-                else await Console.Error.WriteLineAsync($"{Name} ended with {process.ExitCode}; starting it again");
+                else Words.Say($"{Name} ended with {process.ExitCode}; starting it again");
             }
 
             Tell(new RunningProcess(Name, 0, 0));
@@ -61,7 +61,7 @@ internal sealed class ServiceProcess(ServicePlan plan, TimeProvider clock, Actio
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"The log of {Name} could not be shortened: {problem.Message}");
+            Words.Say($"The log of {Name} could not be shortened: {problem.Message}");
         }
     }
 

@@ -72,7 +72,7 @@ internal sealed class Supervisor(TimeProvider clock)
             {
                 // A full disk, most likely. Services without anybody who starts them again would be worse than a state that is told late.
                 _unwritten = true;
-                Console.Error.WriteLine($"The instance's state could not be written: {problem.Message}");
+                Words.Say($"The instance's state could not be written: {problem.Message}");
             }
         }
     }

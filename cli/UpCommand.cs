@@ -15,7 +15,8 @@ internal static class UpCommand
     /// <summary>Stays until Ctrl-C, and takes the instance down then.</summary>
     public static async Task<int> ForegroundAsync()
     {
-        if (!await CheckAsync()) return 1;
+        using var held = InstanceLock.TryTake();
+        if (held is null || !await CheckAsync()) return 1;
         using var stop = new CancellationTokenSource();
         using var interrupted = StopOn(PosixSignal.SIGINT, stop);
         using var terminated = StopOn(PosixSignal.SIGTERM, stop);
@@ -30,7 +31,12 @@ internal static class UpCommand
     /// <summary>Answers when the instance is ready; it goes on by itself.</summary>
     public static async Task<int> DetachedAsync()
     {
-        if (!await CheckAsync()) return 1;
+        using (var held = InstanceLock.TryTake())
+        {
+            if (held is null || !await CheckAsync()) return 1;
+        }
+
+        // From here on it has the lock.
         using var supervisor = Daemon.Start(InstanceSettings.Log("supervisor"), Environment.ProcessPath!, ["supervise"]);
         if (await AwaitReadyAsync(supervisor.WaitForExitAsync(), CancellationToken.None))
         {
@@ -46,6 +52,8 @@ internal static class UpCommand
     /// <summary>The process that a detached instance leaves behind.</summary>
     public static async Task<int> SuperviseAsync()
     {
+        using var held = InstanceLock.TryTake();
+        if (held is null) return 1;
         using var stop = new CancellationTokenSource();
         using var terminated = StopOn(PosixSignal.SIGTERM, stop);
         await new Supervisor(TimeProvider.System).RunAsync(stop.Token);
@@ -64,15 +72,14 @@ internal static class UpCommand
         {
             if (there.Supervisor.IsAlive)
             {
-                Console.Error.WriteLine($"An instance is up in {CorralPaths.Home}, at {there.Endpoint}. ./corral down takes it down.");
+                Words.Say(InstanceLock.IsUp(there));
                 return false;
             }
 
             Console.Error.WriteLine($"What an earlier instance left in {CorralPaths.Home} is taken down first.");
-            await DownCommand.RunAsync();
+            await DownCommand.TakeApartAsync(there);
         }
 
-        Home.Prepare();
         return IsFree("CORRAL_LISTEN", InstanceSettings.JsonAddress) && IsFree("CORRAL_GRPC_LISTEN", InstanceSettings.GrpcAddress);
     }
 

@@ -10,8 +10,16 @@ apt_install() {
         apt-get -o DPkg::Lock::Timeout=600 update -qq
         apt_updated=yes
     fi
-    # The packages' own services are not wanted: Corral starts what it needs.
-    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@" > /dev/null
+    # The packages' own services are not wanted: Corral starts what it needs. Where systemd runs, only this file keeps them from being started.
+    (
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            trap 'rm -f "$policy"' EXIT
+            printf '#!/bin/sh\nexit 101\n' > "$policy"
+            chmod 755 "$policy"
+        fi
+        DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@" > /dev/null
+    )
 }
 
 # need PROGRAM PACKAGE: installs PACKAGE unless PROGRAM is there.

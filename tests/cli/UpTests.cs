@@ -55,6 +55,21 @@ public sealed class UpTests
     }
 
     [Fact]
+    public async Task Up_IsRefusedWhileAnotherOneIsUnderWay_OrADown()
+    {
+        await using var instance = await Instance.StartAsync("cli");
+        await instance.CorralAsync("down");
+
+        using (new FileStream(Path.Combine(instance.Home, "run", "lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => instance.CorralAsync("up", "--detach"));
+            Assert.Contains("Another ./corral", refused.Message, StringComparison.Ordinal);
+        }
+
+        await instance.CorralAsync("up", "--detach");
+    }
+
+    [Fact]
     public async Task ASupervisorThatIsKilled_LeavesServicesThatDownStillFinds()
     {
         await using var instance = await Instance.StartAsync("cli");
