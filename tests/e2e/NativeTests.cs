@@ -64,7 +64,7 @@ public sealed class NativeTests(SharedInstance shared)
         await call.RequestStream.WriteAsync(new StartRequest
         {
             SandboxId = id,
-            Start = new StartCommand { Command = "stty size; read line; trap 'echo caught; exit 9' INT; echo got:$line; while :; do sleep 0.1; done", Terminal = new TerminalSize { Columns = 91, Rows = 27 } },
+            Start = new StartCommand { Command = "stty size; read line; trap 'echo caught; exit 9' INT; echo got:$line; while :; do read more; done", Terminal = new TerminalSize { Columns = 91, Rows = 27 } },
         }, TestContext.Current.CancellationToken);
         var seen = "";
         Exit? exit = null;
