@@ -92,8 +92,9 @@ internal static class SessionsHost
 
         services.AddSingleton<ResolveName>(_ => Dns.GetHostAddressesAsync);
         services.AddSingleton<Targets>();
-        // Receivers compare the time of a delivery with their own.
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Sender>(provider, TimeProvider.System));
+        services.AddSingleton(provider => new Sender(
+            provider.GetRequiredService<Targets>(), provider.GetRequiredService<Secrets>(), provider.GetRequiredService<IOptions<WebhookOptions>>(),
+            provider.GetRequiredService<TimeProvider>(), receivers: TimeProvider.System));
         services.AddSingleton<WebhookStore>();
         services.AddSingleton<DeliveryStore>();
         services.AddSingleton<WebhookRegistry>();

@@ -76,7 +76,7 @@ internal sealed class Replica : IAsyncDisposable
         Watch = WatchOf(Events);
         var webhooks = Options.Create(WebhookOptions);
         var targets = new Targets((name, cancellationToken) => Resolve(name, cancellationToken), webhooks, clock);
-        _sender = new Sender(targets, secrets, webhooks, clock);
+        _sender = new Sender(targets, secrets, webhooks, clock, clock);
         WebhookStore = new WebhookStore(Redis);
         Deliveries = new DeliveryStore(Redis, webhooks, clock);
         Webhooks = new WebhookRegistry(WebhookStore, secrets, targets, Events, Due, webhooks, clock);

@@ -197,6 +197,28 @@ public sealed class WebhookTests : SessionsTest
     }
 
     [Fact]
+    public async Task WhatTheOldAddressAnswers_DisablesNoWebhookThatLeadsElsewhereByNow()
+    {
+        await using var old = await Receiver.StartAsync();
+        await using var repaired = await Receiver.StartAsync();
+        var late = new TaskCompletionSource<HttpStatusCode>(TaskCreationOptions.RunContinuationsAsynchronously);
+        old.Answer = _ => late.Task;
+        var webhook = (await AddAsync(old.Url)).Webhook.Record;
+        await One.WorkAsync();
+        await AppendAsync("sbx-a", EventTypes.SandboxReady);
+        await UntilAsync("the old one is asked", () => old.Asked.Count == 1);
+
+        await One.Webhooks.ChangeAsync("org", webhook.Id, repaired.Url, [], null, null, Token);
+        late.SetResult(HttpStatusCode.Gone);
+        await AppendAsync("sbx-b", EventTypes.SandboxReady);
+        await UntilAsync("the new one is told", () => repaired.Taken.Count == 1);
+
+        await Eventually.Async("what the old one answered is written down", async () =>
+            (await Task.WhenAll((await One.Deliveries.ListAsync(webhook, "", 10))!.Select(id => One.Deliveries.FindAsync("org", id)))).Any(d => d!.State == DeliveryState.Failed));
+        Assert.True((await One.WebhookStore.FindAsync("org", webhook.Id))!.Record.Enabled);
+    }
+
+    [Fact]
     public async Task AReceiverThatDoesNotAnswer_DelaysNoOther()
     {
         await using var slow = await Receiver.StartAsync();

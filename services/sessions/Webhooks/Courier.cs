@@ -118,7 +118,8 @@ internal sealed partial class Courier(
             _running.Remove(over);
         }
 
-        var most = options.Value.ConcurrencyPerWebhook;
+        // One whose receiver fails, or hangs, takes a single place from the others until it is well again.
+        var most = seen.FailingSince is null ? options.Value.ConcurrencyPerWebhook : 1;
         foreach (var (subject, at) in await deliveries.DueAsync(seen.Record, most + 1))
         {
             var left = at - clock.GetUtcNow();

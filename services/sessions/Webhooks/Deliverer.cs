@@ -74,11 +74,11 @@ internal sealed partial class Deliverer(
         var failingSince = await WriteAsync(() => deliveries.SettleAsync(seen, subject, delivery, attempt, state, now + pause), stopping);
         if (attempt.Status == GoneStatus)
         {
-            await registry.DisableAsync(seen.Record.Organization, seen.Record.Id, "Its receiver answered 410 Gone.");
+            await registry.DisableAsync(seen.Record, "Its receiver answered 410 Gone.");
         }
         else if (now - failingSince >= options.Value.DisabledAfter)
         {
-            await registry.DisableAsync(seen.Record.Organization, seen.Record.Id, $"Every attempt has failed since {failingSince:yyyy-MM-dd HH:mm} UTC.");
+            await registry.DisableAsync(seen.Record, $"Every attempt has failed since {failingSince:yyyy-MM-dd HH:mm} UTC.");
         }
     }
 

@@ -15,7 +15,12 @@ namespace Corral.Sessions.Webhooks;
 /// The host is looked up for each attempt, and the connection, which no other attempt uses, is made to the addresses that were found and allowed.
 /// No redirect is followed, no cookie kept, no proxy asked.
 /// </remarks>
-internal sealed class Sender(Targets targets, Secrets secrets, IOptions<WebhookOptions> options, TimeProvider clock) : IDisposable
+/// <param name="targets">Where it may go.</param>
+/// <param name="secrets">Opens signing secrets.</param>
+/// <param name="options">The settings.</param>
+/// <param name="clock">The time that attempts are written down in.</param>
+/// <param name="receivers">The time of day, which receivers compare the time of a delivery with.</param>
+internal sealed class Sender(Targets targets, Secrets secrets, IOptions<WebhookOptions> options, TimeProvider clock, TimeProvider receivers) : IDisposable
 {
     private const int MaxAnswer = 1024;
     private const int MaxHeaderKilobytes = 16;
@@ -80,7 +85,7 @@ internal sealed class Sender(Targets targets, Secrets secrets, IOptions<WebhookO
                 return (null, "", AttemptErrors.SecretUnreadable);
             }
 
-            using var request = Request(url, keys, eventId, body, now.ToUnixTimeSeconds());
+            using var request = Request(url, keys, eventId, body, receivers.GetUtcNow().ToUnixTimeSeconds());
             request.Options.Set(Addresses, target.Addresses);
             using var response = await _http.SendAsync(request, patience);
             return ((int)response.StatusCode, await ReadAsync(response, patience), ErrorOf(response.StatusCode));

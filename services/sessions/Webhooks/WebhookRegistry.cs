@@ -89,10 +89,11 @@ internal sealed class WebhookRegistry(WebhookStore store, Secrets secrets, Targe
         }
     }
 
-    /// <summary>Disables a webhook that cannot be reached, once, with an event that says so.</summary>
-    public async Task DisableAsync(string organization, string id, string reason)
+    /// <summary>Disables a webhook that cannot be reached, once, with an event that says so; not one that leads elsewhere by now.</summary>
+    public async Task DisableAsync(WebhookRecord tried, string reason)
     {
-        while (await store.FindAsync(organization, id) is { Record.Enabled: true } seen)
+        var (organization, id) = (tried.Organization, tried.Id);
+        while (await store.FindAsync(organization, id) is { Record.Enabled: true } seen && seen.Record.Url == tried.Url)
         {
             var disabled = seen.Record with { Enabled = false, DisabledReason = reason, UpdatedAt = clock.GetUtcNow() };
             var facts = new EventFacts { Id = id, Url = seen.Record.Url, FailureReason = reason };
