@@ -142,6 +142,36 @@ public sealed class AllowanceTests : SessionsTest
     }
 
     [Fact]
+    public async Task HoursThatSeveralUseUp_AreNotUsedTwice()
+    {
+        await One.AddOrganizationAsync("small", "builder");
+        // All but half an hour of the month's fifty.
+        await RedisAsync(db => db.HashSetAsync($"{{small}}:usage:{Clock.Now.UtcDateTime:yyyy-MM}", "ms", (49 * 60 + 30) * 60_000L));
+        await RedisAsync(db => db.HashSetAsync($"{{small}}:usage:{Clock.Now.UtcDateTime:yyyy-MM}", "1", (49 * 60 + 30) * 60_000L));
+        await One.WorkAsync();
+        var ids = new List<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            var created = await One.CreateAsync(organization: "small");
+            await One.UntilAsync(created.Id, SandboxState.Ready, "small");
+            ids.Add(created.Id);
+        }
+
+        // Each is looked at while the three together have something left.
+        foreach (var id in ids)
+        {
+            await Eventually.Async("it is due before the three have used up the hours", async () =>
+                await RedisAsync(db => db.SortedSetScoreAsync("{due:0}", $"small|{id}")) <= Clock.Now.AddMinutes(10).ToUnixTimeMilliseconds());
+        }
+
+        Clock.Now += TimeSpan.FromMinutes(10);
+        foreach (var id in ids)
+        {
+            Assert.Equal("quota", (await One.UntilAsync(id, SandboxState.Ended, "small")).EndReason);
+        }
+    }
+
+    [Fact]
     public async Task AtTheLimit_WhoAsksToWaitsInOrder_AndStartsWhenOneEnds()
     {
         await One.AddOrganizationAsync("small", "free");

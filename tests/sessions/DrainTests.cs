@@ -3,6 +3,7 @@ using Corral.Hosting;
 using Corral.Scheduler.V1;
 using Corral.Sessions.Grpc;
 using Corral.Sessions.Nodes;
+using Corral.Tests.Support;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -42,6 +43,32 @@ public sealed class DrainTests : SessionsTest
         Assert.Equal(("operator", "A new kernel."), (ended.EndReason, ended.FailureReason));
         Assert.Equal(["created", "assigned", "ready", "ending", "ended"], await EventsAsync(there.Id));
         Assert.Equal(SandboxState.Ready, (await One.Store.FindAsync("org", elsewhere))!.Record.State);
+    }
+
+    [Fact]
+    public async Task WhatFailedOnADrainedNode_AndWaitsForAnother_IsNotEndedWithIt()
+    {
+        await using var scheduler = new FakeHost();
+        await scheduler.StartAsync(new FakeNodeAdmin { Nodes = [FakeNodeAdmin.Node("a", 1, Drain(TimeSpan.Zero))] });
+        using var channels = new ChannelPool();
+        var drained = new DrainedNodes(new NodeAdminService.NodeAdminServiceClient(channels.Get(scheduler.Address)), One.Store, One.Due, One.Ender, Clock);
+        Fleet.Calls.Before = name =>
+        {
+            if (name == "start")
+            {
+                Fleet.Scheduler.Full = true;
+                throw RpcErrors.ResourceExhausted("NODE_FULL", "This node has no room.");
+            }
+
+            return Task.CompletedTask;
+        };
+        var created = await One.CreateAsync();
+        await Eventually.Async("it waits for another node", async () =>
+            (await One.Store.FindAsync("org", created.Id))!.Record is { State: SandboxState.Queued, NodeId: "a" });
+
+        await drained.EndAsync(Token);
+
+        Assert.Equal(SandboxState.Queued, (await One.Store.FindAsync("org", created.Id))!.Record.State);
     }
 
     [Fact]

@@ -170,6 +170,9 @@ public sealed partial class VaultTests : SessionsTest
 
         Assert.DoesNotContain(ended.Id, await One.Vault.UsersAsync("org", "KEY"));
         Assert.Null(await One.Policies.RefreshAsync("org", changed.Id, "KEY"));
+        await One.Ender.EndAsync("org", changed.Id, "client");
+        await One.UntilAsync(changed.Id, SandboxState.Ended);
+        Assert.Empty(await One.Vault.UsersAsync("org", "KEY"));
     }
 
     [Fact]

@@ -26,7 +26,7 @@ internal sealed class SandboxCreator(
 
         // In this order, so that a crash in between leaves at worst an id without a record, which the driver forgets.
         await Task.WhenAll(
-            store.ClaimIdAsync(record.Id, record.Organization), due.AnnounceAsync(record.Organization, record.Id, 1), terminations.PruneAsync(record.Organization));
+            store.ClaimIdAsync(record.Id, record.Organization, TimeSpan.FromMilliseconds(record.MaxDurationMs)), due.AnnounceAsync(record.Organization, record.Id, 1), terminations.PruneAsync(record.Organization));
         var requestId = request.RequestId.Length > 0 ? request.RequestId : caller.IdempotencyId;
         var digest = Digest(request);
         var result = await store.CreateAsync(record, allowance.Limits, requestId, digest);

@@ -16,6 +16,8 @@ internal sealed class NodeReportGrpcService(NodeReconciler reconciler, LostSandb
         }
 
         var introducedAt = clock.GetUtcNow();
+        // It lists what it has once it knows that this moment is over.
+        await context.WriteResponseHeadersAsync([]);
         HashSet<(string, long)>? named = [];
         while (await requestStream.MoveNext(ended.Token))
         {

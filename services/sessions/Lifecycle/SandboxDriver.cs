@@ -333,7 +333,7 @@ internal sealed partial class SandboxDriver(
 
         try
         {
-            if (record.Policy is { SecretNames: [_, ..] names })
+            if (record.Policy?.NotedSecretNames is [_, ..] names)
             {
                 await vault.RemoveUserAsync(record.Organization, names, record.Id);
             }

@@ -24,7 +24,7 @@ internal sealed class DrainedNodes(NodeAdminService.NodeAdminServiceClient sched
 
         foreach (var (organization, id) in await due.AllAsync())
         {
-            if (await store.FindAsync(organization, id) is { Record: { IsOver: false } record } && over.TryGetValue(record.NodeId, out var reason))
+            if (await store.FindAsync(organization, id) is { Record: { IsOver: false, State: not Api.V1.SandboxState.Queued } record } && over.TryGetValue(record.NodeId, out var reason))
             {
                 await ender.EndAsync(organization, id, "operator", reason);
             }

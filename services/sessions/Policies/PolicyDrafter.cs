@@ -36,6 +36,7 @@ internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer seal
         await RequireAsync(sandbox.Organization, sandbox.Id, Uses(policy));
         return sealer.Seal(sandbox.Id, new PolicySource(policy, source?.UpstreamProxy ?? ""), present.Placeholders) with
         {
+            FormerSecretNames = present.NotedSecretNames,
             Version = present.Version + 1,
             InForce = present.InForce,
             // What cannot be opened is kept as it is: nothing leaves past a proxy that was asked for.

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Corral.Sessions.Records;
 
 /// <summary>What may leave a sandbox, as its record holds it: nothing of it is secret but what is sealed.</summary>
@@ -23,6 +25,13 @@ internal sealed record PolicyRecord
 
     /// <summary>Names of the vault's secrets that it needs.</summary>
     public IReadOnlyList<string> SecretNames { get; init; } = [];
+
+    /// <summary>Names of those that policies before it needed: the sandbox is still noted as a user of them.</summary>
+    public IReadOnlyList<string> FormerSecretNames { get; init; } = [];
+
+    /// <summary>Whose user the sandbox is noted as.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> NotedSecretNames => [.. SecretNames.Union(FormerSecretNames, StringComparer.Ordinal)];
 }
 
 /// <summary>A text in a sandbox's environment that stands for a secret in requests to one host.</summary>

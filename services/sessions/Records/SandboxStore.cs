@@ -37,8 +37,11 @@ internal sealed class SandboxStore(RedisConnection redis, EventLog events, IOpti
     public event Action<string, string>? Vacated;
 
     /// <summary>Writes down whose sandbox an id is, before there is a record: a crash leaves an owner without a sandbox, which means nothing.</summary>
-    public Task ClaimIdAsync(string id, string organization) =>
-        redis.RunAsync(database => database.StringSetAsync("owner:" + id, organization, ledger.Value.KeepFor + OwnerKept));
+    /// <param name="id">The sandbox.</param>
+    /// <param name="organization">Whose it is.</param>
+    /// <param name="life">How long it may live.</param>
+    public Task ClaimIdAsync(string id, string organization, TimeSpan life = default) =>
+        redis.RunAsync(database => database.StringSetAsync("owner:" + id, organization, life + ledger.Value.KeepFor + OwnerKept));
 
     /// <summary>Takes an id back whose sandbox was refused.</summary>
     public Task DisclaimIdAsync(string id) => redis.RunAsync(database => database.KeyDeleteAsync("owner:" + id));

@@ -18,13 +18,20 @@ internal sealed class Allowances(OrganizationStore organizations, UsageReader us
         return new Allowance(plan, plans.Value.Of(plan));
     }
 
-    /// <summary>How long the month's hours last a sandbox if all that runs goes on; nothing or less when they are used up.</summary>
+    // What is left is looked at no more often than this, until there is less of it.
+    private const double ShortestLook = 1000;
+
+    /// <summary>
+    /// How long the month's hours last a sandbox at the least: with as many beside it as the plan allows, which may start at any moment.
+    /// Looked at again by then, there is more left, or none: nothing or less when they are used up.
+    /// </summary>
     public async Task<TimeSpan> LeftAsync(SandboxRecord record)
     {
         var reading = usage.ReadAsync(record.Organization, record.IsCustom, Metering.MonthOf(clock.GetUtcNow()));
         var allowance = await OfAsync(record.Organization, record.IsCustom);
         var used = await reading;
         var left = allowance.Limits.MillisecondsPerMonth - used.Milliseconds;
-        return TimeSpan.FromMilliseconds(left <= 0 ? left : Math.Ceiling((double)left / Math.Max(1, used.Running)));
+        var most = Math.Max(1, Math.Max(used.Running, allowance.Limits.ConcurrentSandboxes));
+        return TimeSpan.FromMilliseconds(left <= 0 ? left : Math.Min(left, Math.Max(ShortestLook, Math.Ceiling((double)left / most))));
     }
 }
