@@ -41,13 +41,15 @@ public sealed class RedisConnection : IReadinessCheck, IAsyncDisposable
     /// <summary>Listens on a channel for as long as the process lives.</summary>
     /// <param name="channel">Its name.</param>
     /// <param name="received">Is given each message.</param>
-    /// <param name="lost">Is called whenever a connection was lost. It comes back, but what was published meanwhile does not.</param>
+    /// <param name="lost">Is called whenever a connection was lost or is back: it comes back, but what was published meanwhile does not.</param>
     public async Task SubscribeAsync(string channel, Action<string> received, Action? lost = null)
     {
         try
         {
             var connection = await _connection.Value;
             connection.ConnectionFailed += (_, _) => lost?.Invoke();
+            // The client stays silent about a loss when it had reconnected before it told of the one before. It always tells of a connection made.
+            connection.ConnectionRestored += (_, _) => lost?.Invoke();
             await connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal(channel), (_, value) => received(value.ToString()));
         }
         catch (Exception exception) when (IsUnavailable(exception))
@@ -90,8 +92,10 @@ public sealed class RedisConnection : IReadinessCheck, IAsyncDisposable
         return options;
     }
 
+    // The client cancels what was under way on a connection that ended: nobody else cancels without a token.
     private static bool IsUnavailable(Exception exception) =>
         exception is RedisConnectionException or RedisTimeoutException or ObjectDisposedException
+            or TaskCanceledException { CancellationToken.CanBeCanceled: false }
         || (exception is RedisServerException server && Array.Exists(Unable, code => IsOf(server.Message, code)));
 
     private static bool IsOf(string message, string code) =>

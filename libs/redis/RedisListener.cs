@@ -36,7 +36,7 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
         while (true)
         {
             var lost = Volatile.Read(ref _lost).Task;
-            if (await HearsItselfAsync(stopping) && Begin(lost, hears))
+            if (await HearsItselfAsync(lost, stopping) && Begin(lost, hears))
             {
                 await lost.WaitAsync(stopping);
             }
@@ -47,7 +47,7 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
         }
     }
 
-    private async Task<bool> HearsItselfAsync(CancellationToken stopping)
+    private async Task<bool> HearsItselfAsync(Task lost, CancellationToken stopping)
     {
         // One that is late is none: it may have come over a connection that is lost by now.
         var echo = new Echo(Ids.New(_mark), NewSource());
@@ -55,8 +55,8 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
         try
         {
             await redis.RunAsync(database => database.PublishAsync(RedisChannel.Literal(channel), echo.Text));
-            await echo.Heard.Task.WaitAsync(Patience, clock, stopping);
-            return true;
+            await Task.WhenAny(echo.Heard.Task, lost).WaitAsync(Patience, clock, stopping);
+            return echo.Heard.Task.IsCompleted;
         }
         catch (Exception) when (!stopping.IsCancellationRequested)
         {

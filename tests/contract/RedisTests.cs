@@ -118,9 +118,11 @@ public sealed class RedisTests : IAsyncLifetime
         for (var i = 1; i <= Times; i++)
         {
             await Eventually.Async($"it hears for the {i}. time", () => Volatile.Read(ref hears));
-            await other.RunAsync(db => db.PublishAsync(RedisChannel.Literal("news"), $"{i}"));
-            await Eventually.Async($"it received {i}", () => received.Contains($"{i}"));
             var before = Volatile.Read(ref losses);
+            await other.RunAsync(db => db.PublishAsync(RedisChannel.Literal("news"), $"{i}"));
+            // A loss is told late at times, when it hears again already: then it is told twice.
+            await Eventually.Async($"it received {i}, or knows that it may not", () => received.Contains($"{i}") || Volatile.Read(ref losses) > before);
+            before = Volatile.Read(ref losses);
             await other.RunAsync(db => db.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub"));
             await Eventually.Async("it knows of its loss", () => Volatile.Read(ref losses) > before);
         }
