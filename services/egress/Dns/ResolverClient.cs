@@ -5,22 +5,23 @@ using System.Security.Cryptography;
 
 namespace Corral.Egress.Dns;
 
-/// <summary>Asks the resolvers, one after the other, twice.</summary>
+/// <summary>Asks the resolvers, one after the other, twice: one alone in less than the ten seconds that its clients wait.</summary>
 /// <remarks>Every question has a socket of its own, with a port of the kernel's choice, and an id that cannot be guessed.</remarks>
 internal sealed class ResolverClient(EgressOptions options, TimeProvider clock)
 {
-    private const int Rounds = 2, MaxDatagram = 4096;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private const int MaxDatagram = 4096;
+    // The second time, the resolver may have to ask others first.
+    private static readonly ImmutableArray<TimeSpan> Rounds = [TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)];
     private readonly ImmutableArray<IPEndPoint> _resolvers = ResolverAddresses.Of(options);
 
     /// <summary>The reply to a question, or null when no resolver gave one.</summary>
     public async Task<DnsReply?> AskAsync(string name, ushort type, CancellationToken cancellationToken)
     {
-        for (var round = 0; round < Rounds; round++)
+        foreach (var patience in Rounds)
         {
             foreach (var resolver in _resolvers)
             {
-                var reply = await AskAsync(resolver, name, type, cancellationToken);
+                var reply = await AskAsync(resolver, name, type, patience, cancellationToken);
                 if (reply is { Code: DnsCode.NoError or DnsCode.NameError }) return reply;
             }
         }
@@ -28,10 +29,10 @@ internal sealed class ResolverClient(EgressOptions options, TimeProvider clock)
         return null;
     }
 
-    private async Task<DnsReply?> AskAsync(IPEndPoint resolver, string name, ushort type, CancellationToken cancellationToken)
+    private async Task<DnsReply?> AskAsync(IPEndPoint resolver, string name, ushort type, TimeSpan patience, CancellationToken cancellationToken)
     {
-        using var patience = new CancellationTokenSource(Patience, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        using var late = new CancellationTokenSource(patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         var question = DnsQuestion.Write((ushort)RandomNumberGenerator.GetInt32(ushort.MaxValue + 1), name, type);
         try
         {

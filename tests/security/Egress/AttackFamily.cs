@@ -35,7 +35,7 @@ internal sealed class AttackFamily(string name, Func<JsonObject> create) : IEnum
     {
         var run = await lab.RunAsync(this, isolation, user);
         var (expected, seen) = (_attacks[attack], run.Seen[attack]);
-        Assert.True(expected.Refused(seen), $"'{attack}' saw '{seen}', and should see '{expected.Inside}'.");
+        if (!expected.Refused(seen)) Assert.Fail($"'{attack}' saw '{seen}', and should see '{expected.Inside}'. Egress refused in all: {string.Join(", ", await run.RefusalsAsync())}.");
         Assert.Empty(lab.Outside.Leaks());
         Assert.Empty(lab.Outside.Origin.Misdirected(Policies.Injected));
         Assert.DoesNotContain(Policies.Injected, seen, StringComparison.Ordinal);

@@ -31,4 +31,11 @@ internal sealed class AttackRun
     }
 
     public Task<IReadOnlyList<EgressRecord>> LogAsync() => _lab.LogAsync(_sandbox);
+
+    /// <summary>Why anything of it was refused, and how often.</summary>
+    public async Task<IEnumerable<string>> RefusalsAsync() =>
+        from record in await LogAsync()
+        where record.Reason.Length > 0
+        group record by $"{record.Kind} {record.Reason}" into same
+        select $"{same.Key} × {same.Count()}";
 }
