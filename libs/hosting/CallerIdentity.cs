@@ -31,6 +31,12 @@ public sealed record CallerIdentity(string OrganizationId, string KeyId, IReadOn
     /// </summary>
     public const string SandboxKey = "corral-sandbox";
 
+    /// <summary>
+    /// Metadata key with which the gateway asks a launch where the sandbox runs, and of the trailer that says it: the next call goes there without
+    /// another question.
+    /// </summary>
+    public const string PlaceKey = "corral-place";
+
     /// <summary>The caller of an RPC; UNAUTHENTICATED when it names no organisation.</summary>
     public static CallerIdentity From(ServerCallContext context) => From(context.RequestHeaders);
 

@@ -58,10 +58,29 @@ internal sealed class FakeSessions
             return Task.FromResult(new CreateResponse { Sandbox = new Sandbox { SandboxId = "sbx-made", State = SandboxState.Queued } });
         }
 
+        /// <summary>It runs at once, on a node that is this same host; nobody else knows of it.</summary>
+        public override Task<LaunchResponse> Launch(LaunchRequest request, ServerCallContext context)
+        {
+            var id = Ids.New("sbx-");
+            if (context.RequestHeaders.Get(CallerIdentity.PlaceKey) is not null)
+            {
+                context.ResponseTrailers.Add(CallerIdentity.SandboxKey, id);
+                context.ResponseTrailers.Add(CallerIdentity.PlaceKey, "unix:" + CorralPaths.Socket("sessions"));
+            }
+
+            return Task.FromResult(new LaunchResponse { Sandbox = new Sandbox { SandboxId = id, State = SandboxState.Ready } });
+        }
+
         public override Task<ListResponse> List(ListRequest request, ServerCallContext context)
         {
             Interlocked.Increment(ref sessions._lists);
             return Task.FromResult(new ListResponse { TotalItems = 7 });
         }
+    }
+
+    internal sealed class Commands : ExecService.ExecServiceBase
+    {
+        public override Task<RunResponse> Run(RunRequest request, ServerCallContext context) =>
+            Task.FromResult(new RunResponse { ExitCode = 0, Stdout = ByteString.CopyFromUtf8(request.SandboxId) });
     }
 }

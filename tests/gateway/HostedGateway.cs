@@ -50,6 +50,7 @@ public sealed class HostedGateway : IAsyncLifetime
         app.MapCorral();
         app.MapGrpcService<FakeSessions.Access>();
         app.MapGrpcService<FakeSessions.Sandboxes>();
+        app.MapGrpcService<FakeSessions.Commands>();
         app.MapGrpcService<FakeEvents>();
         app.MapGrpcService<FakeWebhooks>();
         await app.StartAsync();

@@ -33,9 +33,7 @@ public sealed class RunTests(SharedGuest shared)
     public async Task Both_outputs_come_again_in_the_order_in_which_they_were_written()
     {
         var box = await shared.GetAsync();
-        await using (await StartAsync(box, "both", "for i in 1 2 3; do echo out $i; sleep 0.1; echo err $i >&2; sleep 0.1; done"))
-        {
-        }
+        await StartAndLeaveAsync(box, "both", "for i in 1 2 3; do echo out $i; sleep 0.1; echo err $i >&2; sleep 0.1; done");
 
         var followed = await FollowAsync(box, new GuestRequest { Op = "attach", Run = "both" });
         Assert.Equal("out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n", followed.Text);
@@ -62,9 +60,7 @@ public sealed class RunTests(SharedGuest shared)
     public async Task Without_a_client_a_command_is_not_held_up_and_its_last_mebibyte_is_kept()
     {
         var box = await shared.GetAsync();
-        await using (await StartAsync(box, "alone", "seq 1 1000000"))
-        {
-        }
+        await StartAndLeaveAsync(box, "alone", "seq 1 1000000");
 
         await Eventually.Async("it has ended", async () => (await OfAsync(box, "alone")).IsOver);
         var followed = await FollowAsync(box, new GuestRequest { Op = "attach", Run = "alone" });
@@ -181,9 +177,7 @@ public sealed class RunTests(SharedGuest shared)
     public async Task A_time_limit_holds_without_a_client()
     {
         var box = await shared.GetAsync();
-        await using (await StartAsync(box, "late", "sleep 3020", timeout: 300))
-        {
-        }
+        await StartAndLeaveAsync(box, "late", "sleep 3020", timeout: 300);
 
         Assert.True((await FollowAsync(box, new GuestRequest { Op = "attach", Run = "late" })).Exit.TimedOut);
     }
@@ -258,6 +252,13 @@ public sealed class RunTests(SharedGuest shared)
         }
 
         return stream;
+    }
+
+    // What has said where it begins is known by its name.
+    private static async Task StartAndLeaveAsync(GuestBox box, string name, string line, long timeout = 60_000)
+    {
+        await using var stream = await StartAsync(box, name, line, timeout: timeout);
+        Assert.Equal(Frame.Attached, (await stream.ReadAsync(CancellationToken.None)).Kind);
     }
 
     private static async Task<GuestRun> OfAsync(GuestBox box, string name) => (await box.Client.RunsAsync(CancellationToken.None)).First(run => run.Run == name);

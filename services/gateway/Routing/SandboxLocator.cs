@@ -25,13 +25,16 @@ internal sealed class SandboxLocator(AccessService.AccessServiceClient access, T
 
         var options = new CallOptions(caller.ToMetadata(), clock.GetUtcNow().UtcDateTime + Patience + wait);
         var found = await access.LocateAsync(new LocateRequest { SandboxId = sandboxId, WaitMs = (int)wait.TotalMilliseconds }, options);
-        if (_cache.Count >= MaxCached)
-        {
-            _cache.Clear();
-        }
+        return Keep(key, found.NodeAddress);
+    }
 
-        _cache[key] = (found.NodeAddress, clock.GetTimestamp());
-        return found.NodeAddress;
+    /// <summary>Takes from a launch's trailers where the sandbox runs.</summary>
+    public void Learn(CallerIdentity caller, Metadata trailers)
+    {
+        if (trailers.GetValue(CallerIdentity.SandboxKey) is { } sandboxId && trailers.GetValue(CallerIdentity.PlaceKey) is { } address)
+        {
+            Keep((caller.OrganizationId, sandboxId), address);
+        }
     }
 
     /// <summary>Where a sandbox runs or, if it is over, ran last. Not kept: few ask, and most of them once.</summary>
@@ -60,5 +63,16 @@ internal sealed class SandboxLocator(AccessService.AccessServiceClient access, T
         {
             await FindAsync(caller, sandboxId);
         }
+    }
+
+    private string Keep((string, string) key, string address)
+    {
+        if (_cache.Count >= MaxCached)
+        {
+            _cache.Clear();
+        }
+
+        _cache[key] = (address, clock.GetTimestamp());
+        return address;
     }
 }

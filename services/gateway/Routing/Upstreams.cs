@@ -28,7 +28,9 @@ internal sealed class Upstreams(ChannelPool channels, SandboxLocator locator, IC
         try
         {
             using var call = invoker.AsyncUnaryCall(route.Method, null, options, request.ToByteArray());
-            return await call;
+            var answer = await call;
+            if (IsLaunch(route)) locator.Learn(caller.Identity, call.GetTrailers());
+            return answer;
         }
         catch (RpcException exception) when (route.RunsOnNode)
         {
@@ -113,8 +115,12 @@ internal sealed class Upstreams(ChannelPool channels, SandboxLocator locator, IC
     private async Task<(CallInvoker, CallOptions)> PrepareAsync(Route route, Caller caller, IMessage request, CancellationToken cancellationToken)
     {
         var address = route.RunsOnNode ? await locator.FindAsync(caller.Identity, route.SandboxId(request)) : _sessions;
-        var patience = route.RunsOnNode || route.Descriptor.Name == "Launch" ? LongCall : ShortCall;
-        var options = new CallOptions(caller.Identity.ToMetadata(), clock.GetUtcNow().UtcDateTime + patience, cancellationToken);
+        var patience = route.RunsOnNode || IsLaunch(route) ? LongCall : ShortCall;
+        var metadata = caller.Identity.ToMetadata();
+        if (IsLaunch(route)) metadata.Add(CallerIdentity.PlaceKey, "?");
+        var options = new CallOptions(metadata, clock.GetUtcNow().UtcDateTime + patience, cancellationToken);
         return (channels.Get(address).CreateCallInvoker(), options);
     }
+
+    private static bool IsLaunch(Route route) => route.Descriptor.Name == "Launch";
 }

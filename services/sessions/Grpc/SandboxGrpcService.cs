@@ -53,6 +53,12 @@ internal sealed class SandboxGrpcService(
             }
         }
 
+        if (context.RequestHeaders.Get(CallerIdentity.PlaceKey) is not null)
+        {
+            context.ResponseTrailers.Add(CallerIdentity.SandboxKey, record.Id);
+            context.ResponseTrailers.Add(CallerIdentity.PlaceKey, record.NodeAddress);
+        }
+
         return new LaunchResponse { Sandbox = record.ToSandbox() };
     }
 

@@ -38,14 +38,16 @@ internal sealed partial class SandboxDriver(
     /// <summary>Drives a sandbox in the background, once at a time; asked again meanwhile, once more afterwards.</summary>
     public void Drive(string organization, string id)
     {
-        if (_driving.TryAdd(id, false))
+        while (!_driving.TryAdd(id, false))
         {
-            _ = Task.Run(() => DriveWhileAskedAsync(organization, id));
+            // Whatever begins after this call sees what it is about. Neither of the two: the one under way has come to its end just now.
+            if (_driving.TryUpdate(id, true, false) || _driving.TryGetValue(id, out _))
+            {
+                return;
+            }
         }
-        else
-        {
-            _driving.TryUpdate(id, true, false);
-        }
+
+        _ = Task.Run(() => DriveWhileAskedAsync(organization, id));
     }
 
     // Drives a sandbox until it rests.
