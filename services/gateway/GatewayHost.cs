@@ -53,6 +53,7 @@ internal static class GatewayHost
         builder.Services.AddSingleton<RepeatedRequests>();
         builder.Services.AddSingleton<KeptAnswers>();
         builder.Services.AddHostedService<ChangeNotices>();
+        builder.Services.AddSingleton<MemoryShares>();
         builder.Services.AddSingleton<SandboxLocator>();
         builder.Services.AddSingleton<Upstreams>();
         builder.Services.AddSingleton<EventStream>();

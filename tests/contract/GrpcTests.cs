@@ -114,6 +114,22 @@ public sealed class GrpcTests(HostedEcho echo) : IClassFixture<HostedEcho>
     }
 
     [Fact]
+    public async Task AnErrorOfAnyLength_IsCut_AndBreaksNobodysConnection()
+    {
+        using var others = echo.Client.UnaryAsync(new Word { Text = "wait" }, cancellationToken: TestContext.Current.CancellationToken);
+
+        var failure = await Assert.ThrowsAsync<RpcException>(async () => await echo.Client.UnaryAsync(new Word { Text = "long" }));
+
+        var error = RpcErrors.Read(failure);
+        Assert.Equal((StatusCode.InvalidArgument, "LONG"), (error.Code, error.Reason));
+        Assert.All(
+            [error.Message, error.Metadata["text"], .. error.Violations.Select(v => v.Field), .. error.Violations.Select(v => v.Description)],
+            text => Assert.Matches("^(a\u00fc\ud83d\ude00)+(a|a\u00fc)?\u2026$", text));
+        Assert.NotEmpty(error.Violations);
+        Assert.False(others.ResponseAsync.IsCompleted);
+    }
+
+    [Fact]
     public async Task AWrongField_IsNamed()
     {
         var error = RpcErrors.Read(await Assert.ThrowsAsync<RpcException>(async () => await echo.Client.UnaryAsync(new Word { Text = "field" })));

@@ -67,6 +67,9 @@ public sealed class EchoService : Echo.EchoBase
                 return new Word { Text = $"{caller.OrganizationId}|{caller.KeyId}|{string.Join(',', caller.Scopes)}|{caller.RequestId}" };
             case "limit":
                 throw RpcErrors.ResourceExhausted("LIMIT", "No more of it.", new Dictionary<string, string> { ["limit"] = "3" }, TimeSpan.FromSeconds(7));
+            case "long":
+                var text = string.Concat(Enumerable.Repeat("a\u00fc\U0001f600", 100_000));
+                throw RpcErrors.InvalidArgument("LONG", text, new Dictionary<string, string> { ["text"] = text }, [.. Enumerable.Range(0, 1000).Select(_ => new FieldViolation(text, text))]);
             case "field":
                 throw RpcErrors.InvalidArgument("max_duration_ms", "must be above 0");
             case "gone":

@@ -104,6 +104,7 @@ public sealed class PolicyTests
     [InlineData("host")]
     [InlineData("Content-Length")]
     [InlineData("transfer-encoding")]
+    [InlineData("Alt-Svc")]
     [InlineData("bad name")]
     [InlineData("")]
     [InlineData("x:y")]
@@ -135,7 +136,7 @@ public sealed class PolicyTests
         Refused("policy.version", new Policy { Mode = PolicyMode.Custom });
         Refused("policy.mode", new Policy { Version = 1 });
         Refused("policy.mode", new Policy { Version = 1, Mode = (PolicyMode)9 });
-        Refused("policy.allow_domains", new Policy { Version = 1, Mode = PolicyMode.Custom, AllowDomains = { Enumerable.Range(0, 51).Select(i => $"a{i}.com") } });
+        Refused("policy.allow_domains", new Policy { Version = 1, Mode = PolicyMode.Custom, AllowDomains = { Enumerable.Range(0, 10_001).Select(i => $"a{i}.com") } });
         Refused("policy.limits", new Policy { Version = 1, Mode = PolicyMode.Custom, Limits = new Limits { Connections = -1 } });
         Refused("policy.transforms[1].domain", new Policy { Version = 1, Mode = PolicyMode.Custom, Transforms = { new Transform { Domain = "a.com" }, new Transform { Domain = "A.com" } } });
     }

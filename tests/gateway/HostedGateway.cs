@@ -51,6 +51,7 @@ public sealed class HostedGateway : IAsyncLifetime
         app.MapGrpcService<FakeSessions.Access>();
         app.MapGrpcService<FakeSessions.Sandboxes>();
         app.MapGrpcService<FakeSessions.Commands>();
+        app.MapGrpcService<FakeSessions.Files>();
         app.MapGrpcService<FakeEvents>();
         app.MapGrpcService<FakeWebhooks>();
         await app.StartAsync();

@@ -236,6 +236,24 @@ public sealed class OutboundTests
         Assert.Empty(egress.Gates);
     }
 
+    [Fact]
+    public async Task A_sandbox_that_is_adopted_lets_its_gate_go_even_if_it_ends_before_its_policy_is_told_again()
+    {
+        RequiredHost.Check("runc");
+        await using var egress = await EgressDouble.StartAsync();
+        var home = TestNode.NewHome();
+        var first = await TestNode.StartAsync(home, keep: true, egress: egress.Address);
+        var order = Order(first, "runc");
+        await first.RunAsync(order);
+        await first.DisposeAsync();
+        await using var second = await TestNode.StartAsync(home, egress: egress.Address);
+        Assert.Contains(order.SandboxId, egress.Gates.Keys);
+
+        await second.Table.EndAsync(order.SandboxId, 1, CancellationToken.None);
+
+        Assert.Empty(egress.Gates);
+    }
+
     private static SandboxOrder Order(TestNode node, string isolation) => node.Order(isolation) with { Policy = Policy(1) };
 
     private static Policy Policy(long version) => new() { Version = version, Mode = PolicyMode.AllowAll };

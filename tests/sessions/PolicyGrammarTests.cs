@@ -99,6 +99,8 @@ public sealed class PolicyGrammarTests
     [InlineData("TRANSFER-ENCODING")]
     [InlineData("Connection")]
     [InlineData("Upgrade")]
+    [InlineData("Alt-Svc")]
+    [InlineData("ALPN")]
     [InlineData("te")]
     [InlineData("Proxy-Authorization")]
     public void WhatFramesRequests_IsNoHeaderToSet(string name) => Assert.True(PolicyGrammar.IsFraming(name));
@@ -185,5 +187,8 @@ public sealed class PolicyGrammarTests
     [InlineData("http://u:p\r\n@proxy.example.com:3128")]
     [InlineData("http://${secret:}@proxy.example.com:3128")]
     [InlineData("http://u:p@${secret:HOST}:3128")]
+    [InlineData("http://u:p@mail.example.com:25")]
+    [InlineData("http://a%3Ab:p@proxy.example.com:3128")]
+    [InlineData("http://u:p%0A@proxy.example.com:3128")]
     public void WhatIsNoProxy_IsRefused(string url) => Assert.NotNull(ProxyUrl.Check(url));
 }

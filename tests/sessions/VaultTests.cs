@@ -124,6 +124,25 @@ public sealed partial class VaultTests : SessionsTest
         Assert.Equal((PolicyMode.DenyAll, ""), (Told(ready).Mode, Told(ready).UpstreamProxy));
     }
 
+    [Theory]
+    [InlineData("USER", "us:er")]
+    [InlineData("PASS", "pass\tword")]
+    [InlineData("PASS", null)]
+    public async Task AProxysUserOrPasswordThatNoProxyTakes_IsRefusedAtOnce_ThoughItComesFromTheVault(string name, string? value)
+    {
+        await PutAsync("USER", "user");
+        await PutAsync("PASS", "password");
+        await PutAsync(name, value ?? new string('x', 256));
+
+        var refusal = await RefusedAsync(() => One.CreateAsync(new CreateRequest
+        {
+            Capabilities = new Capabilities { Browser = new BrowserCapability { ByoProxyUrl = "http://${secret:USER}:${secret:PASS}@proxy.example.com:3128" } },
+        }));
+
+        Assert.Equal("capabilities.browser.byoProxyUrl", refusal.Violations[0].Field);
+        Assert.DoesNotContain(value ?? "xx", refusal.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task AReplicaThatDiesBetweenAValueAndItsUsers_IsFollowedByOneThatTellsThem()
     {

@@ -43,6 +43,7 @@ public sealed class WebhookTargetTests : SessionsTest
     [InlineData("10.1.2.3")]
     [InlineData("100.64.0.1")]
     [InlineData("169.254.169.254")]
+    [InlineData("168.63.129.16")]
     [InlineData("172.16.0.1")]
     [InlineData("192.168.1.1")]
     [InlineData("198.18.0.1")]
@@ -63,6 +64,7 @@ public sealed class WebhookTargetTests : SessionsTest
     [InlineData("127.0.0.1")]
     [InlineData("10.0.0.1")]
     [InlineData("169.254.169.254")]
+    [InlineData("168.63.129.16")]
     [InlineData("::1")]
     [InlineData("::ffff:10.0.0.1")]
     public async Task ANameThatLeadsToSuchAnAddress_IsRefused_EvenIfItAlsoLeadsToAPublicOne(string address)

@@ -9,12 +9,14 @@ namespace Corral.Egress.Policies;
 /// <summary>Turns the contract's policy into one that can be asked, or refuses it and says which field is wrong.</summary>
 internal static partial class PolicyCompiler
 {
-    private const int MaxDomains = 50, MaxRanges = 10, MaxTransforms = 20, MaxHeaders = 64, MaxValue = 16 * 1024;
+    // How many a tenant may have is sessions' setting: this is the most that it can be.
+    private const int MaxRules = 10_000, MaxHeaders = 64, MaxValue = 16 * 1024;
 
-    // A header of these would change what a request is, not what it says.
+    // A header of these would change what a request is, not what it says, or belongs to one connection and is not carried on.
     private static readonly FrozenSet<string> Framing = new[]
     {
-        "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        "alpn", "alt-svc", "close", "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-authentication-info", "proxy-connection",
+        "proxy-features", "proxy-instruction", "security-scheme", "te", "trailer", "transfer-encoding", "upgrade",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>What is in force when no policy was given: nothing leaves. Any policy is newer.</summary>
@@ -38,9 +40,9 @@ internal static partial class PolicyCompiler
         Require(custom || policy.AllowDomains.Count == 0, "policy.allow_domains", "go with the custom mode only.");
         Require(custom || policy.AllowCidrs.Count == 0, "policy.allow_cidrs", "go with the custom mode only.");
         Require(policy.Mode != PolicyMode.DenyAll || policy.Transforms.Count == 0, "policy.transforms", "do not go with the mode that denies everything.");
-        Require(policy.AllowDomains.Count <= MaxDomains, "policy.allow_domains", $"may be at most {MaxDomains}.");
-        Require(policy.AllowCidrs.Count <= MaxRanges, "policy.allow_cidrs", $"may be at most {MaxRanges}.");
-        Require(policy.Transforms.Count <= MaxTransforms, "policy.transforms", $"may be at most {MaxTransforms}.");
+        Require(policy.AllowDomains.Count <= MaxRules, "policy.allow_domains", $"may be at most {MaxRules}.");
+        Require(policy.AllowCidrs.Count <= MaxRules, "policy.allow_cidrs", $"may be at most {MaxRules}.");
+        Require(policy.Transforms.Count <= MaxRules, "policy.transforms", $"may be at most {MaxRules}.");
     }
 
     private static NameIndex<EgressPolicy.DomainRule> Domains(Policy policy)

@@ -17,8 +17,11 @@ namespace Corral.Gateway.Routing;
 /// <remarks>1 route, 2 caller, 3 rate, 4 scope, 5 request message, 6 call, 7 answer. An error at any step is written in the dialect's shape. A kept answer stands for steps 5 to 7.</remarks>
 internal sealed partial class ApiEndpoint(
     RouteTable routes, Authenticator authenticator, RateLimiter rates, RepeatedRequests repeated, KeyWatch keys, Upstreams upstreams, LeapCalls leap, EventStream events,
-    KeptAnswers kept, ILogger<ApiEndpoint> log)
+    KeptAnswers kept, MemoryShares memory, ILogger<ApiEndpoint> log)
 {
+    // What one answer holds of files at most.
+    private const int LongestFiles = 32 * 1024 * 1024;
+
     public async Task HandleAsync(HttpContext context)
     {
         // 1
@@ -49,6 +52,7 @@ internal sealed partial class ApiEndpoint(
 
         // 3
         await rates.TakeAsync(context, caller, route.Descriptor);
+        memory.Charge(context, caller);
 
         // 4
         if (!caller.May(route.Call.Scope))
@@ -135,6 +139,10 @@ internal sealed partial class ApiEndpoint(
     {
         // 5
         var request = await RequestReader.ReadAsync(context, route);
+        if (route.ReadsFiles)
+        {
+            await MemoryShares.TakeForAnswerAsync(context, LongestFiles);
+        }
 
         // 6
         if (route.IsOurs)

@@ -64,6 +64,7 @@ internal static class RequestReader
         }
 
         var reader = context.Request.BodyReader;
+        var isPaidFor = false;
         while (true)
         {
             var read = await reader.ReadAsync(context.RequestAborted);
@@ -72,6 +73,15 @@ internal static class RequestReader
                 // Given back, so that the rest can be drained and the connection carries the next request.
                 reader.AdvanceTo(read.Buffer.End);
                 throw TooLarge();
+            }
+
+            if (read.Buffer.Length > MemoryShares.Short && !isPaidFor)
+            {
+                // Looked at again once there is room.
+                reader.AdvanceTo(read.Buffer.Start);
+                await MemoryShares.TakeForBodyAsync(context, context.Request.ContentLength ?? MaxBody);
+                isPaidFor = true;
+                continue;
             }
 
             if (read.IsCompleted)

@@ -82,6 +82,9 @@ internal sealed class Route
     /// <summary>Whether the answer is passed on as it comes, however long it is.</summary>
     public bool IsDownload => Call.Answer == Answer.Bytes;
 
+    /// <summary>Whether files are answered whole, in one piece.</summary>
+    public bool ReadsFiles => !IsStream && Descriptor.Name is "Read" or "ReadFile" or "ReadFiles";
+
     /// <summary>Commands, terminals, files and what they tried to reach are the node's; everything else is answered by sessions.</summary>
     public static bool IsOnNode(ServiceDescriptor service) => service.Name is "ExecService" or "TerminalService" or "FileService" or "EgressLogService";
 

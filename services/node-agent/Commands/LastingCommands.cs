@@ -73,12 +73,15 @@ internal sealed partial class LastingCommands(SandboxTable table, ICgroups cgrou
     {
         try
         {
-            foreach (var run in await box.Guest.RunsAsync(cancellationToken))
+            // Whoever has taken its guest over would keep the node from beginning.
+            using var patience = new CancellationTokenSource(Patience, clock);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+            foreach (var run in await box.Guest.RunsAsync(both.Token))
             {
                 if (!run.IsOver) _ = WatchAsync(box, run.Run, table.BeginCommand(box));
             }
         }
-        catch (GuestException problem)
+        catch (Exception problem) when (problem is GuestException || (problem is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             LogNotCounted(problem, box.Record.SandboxId);
         }

@@ -98,9 +98,10 @@ internal sealed partial class GateAttacher(EgressService.EgressServiceClient egr
     /// <summary>Lets a gate go. Should egress be away, it has none; should the call be lost, the next connection finds a gate that is nobody's.</summary>
     public async Task DetachAsync(Box box)
     {
-        if (!_attached.TryRemove(box, out var attachment)) return;
-        attachment.InForce = 0;
-        await DetachAsync(attachment.SandboxId, attachment.Generation);
+        if (_attached.TryRemove(box, out var attachment)) attachment.InForce = 0;
+        // One that was adopted is let go too, whose policy nobody has told again yet. A box without a tenant has no gate to let go.
+        if (box.Record.SandboxId.Length > 0 || attachment is not null)
+            await DetachAsync(attachment?.SandboxId ?? box.Record.SandboxId, attachment?.Generation ?? box.Record.Generation);
     }
 
     public async Task DetachAsync(string sandboxId, long generation)

@@ -63,7 +63,7 @@ internal sealed partial class BoxClaimer(
         }
         catch
         {
-            await remover.RemoveAsync(box);
+            await remover.DiscardAsync(box);
             throw;
         }
     }

@@ -11,11 +11,24 @@ namespace Corral.NodeAgent.Sandboxes;
 /// Removes everything that bears a box's name, whatever there is of it: after its end, after a start that failed, after a crash. The journal
 /// goes last, so that whoever is interrupted here is followed by somebody who tries again.
 /// </summary>
-internal sealed class BoxRemover(
+internal sealed partial class BoxRemover(
     NodePaths paths, Journal journal, ICgroups cgroups, IStoragePool storage, NetworkPool networks, RuntimeCatalog runtimes,
-    GateAttacher gates, NodeTelemetry telemetry, TimeProvider clock)
+    GateAttacher gates, NodeTelemetry telemetry, TimeProvider clock, ILogger<BoxRemover> log)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(15);
+
+    /// <summary>Removes a box, however often that has to be tried: as long as anything is left of it, it is here.</summary>
+    public async Task RemoveSurelyAsync(Box box)
+    {
+        while (!await TryAsync(box.Name, () => RemoveAsync(box))) await Task.Delay(Again, clock);
+    }
+
+    /// <summary>Removes a box that nobody knows of, at once or, when that fails, by and by. Never fails itself: what its caller tells of is why it was not wanted.</summary>
+    public Task DiscardAsync(Box box) => DiscardAsync(box.Name, () => RemoveAsync(box));
+
+    /// <summary>The same of what a start left that failed.</summary>
+    public Task DiscardAsync(BoxRecord record) => DiscardAsync(record.Box, () => RemoveAsync(record.Box, record.Network));
 
     public async Task RemoveAsync(Box box)
     {
@@ -23,11 +36,9 @@ internal sealed class BoxRemover(
         box.TellDied(BoxDeath.Exited);
         var detaching = gates.DetachAsync(box);
         box.Network.Dispose();
-        await RemoveAsync(box.Record);
+        await RemoveAsync(box.Name, box.Record.Network);
         await detaching;
     }
-
-    public Task RemoveAsync(BoxRecord record) => RemoveAsync(record.Box, record.Network);
 
     /// <summary>Removes a box. Not cancellable: half removed is worse than late.</summary>
     public async Task RemoveAsync(string box, string network)
@@ -55,4 +66,32 @@ internal sealed class BoxRemover(
             if (pause < TimeSpan.FromMilliseconds(20)) pause *= 2;
         }
     }
+
+    private async Task DiscardAsync(string box, Func<Task> remove)
+    {
+        if (!await TryAsync(box, remove)) _ = LaterAsync();
+
+        async Task LaterAsync()
+        {
+            do await Task.Delay(Again, clock);
+            while (!await TryAsync(box, remove));
+        }
+    }
+
+    private async Task<bool> TryAsync(string box, Func<Task> remove)
+    {
+        try
+        {
+            await remove();
+            return true;
+        }
+        catch (Exception problem)
+        {
+            LogNotRemoved(problem, box);
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Box {Box} could not be removed yet.")]
+    private partial void LogNotRemoved(Exception problem, string box);
 }

@@ -82,7 +82,7 @@ internal sealed class BoxStarter(
         {
             await durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             network?.Dispose();
-            await remover.RemoveAsync(record);
+            await remover.DiscardAsync(record);
             throw;
         }
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Corral.NodeAgent.Commands;
 using Corral.NodeAgent.Host;
 using Corral.NodeAgent.Host.Cgroups;
@@ -15,26 +16,31 @@ internal sealed partial class Recovery(
     NodePaths paths, Journal journal, ICgroups cgroups, IStoragePool storage, NetworkPool networks, RuntimeCatalog runtimes, BoxStarter starter,
     BoxRemover remover, SandboxTable table, LastingCommands commands, TimeProvider clock, ILogger<Recovery> log)
 {
+    // Guests that do not answer are waited for together.
+    private const int AdoptedAtOnce = 16, RemovedAtOnce = 4;
+
     private static readonly TimeSpan GuestPatience = TimeSpan.FromSeconds(10);
 
     public async Task RunAsync(bool adopt, CancellationToken cancellationToken)
     {
         var records = journal.Read();
-        var adopted = new HashSet<string>();
-        foreach (var record in records.Values.OfType<BoxRecord>().Where(record => adopt && record.State == BoxState.Running))
-        {
-            if (await TryAdoptAsync(record, cancellationToken) is not { } box) continue;
-            adopted.Add(record.Box);
-            table.Adopt(box);
-            await commands.AdoptAsync(box, cancellationToken);
-        }
+        var adopted = new ConcurrentBag<string>();
+        await Parallel.ForEachAsync(
+            records.Values.OfType<BoxRecord>().Where(record => adopt && record.State == BoxState.Running), Together(AdoptedAtOnce), async (record, cancel) =>
+            {
+                if (await TryAdoptAsync(record, cancel) is not { } box) return;
+                adopted.Add(record.Box);
+                table.Adopt(box);
+                await commands.AdoptAsync(box, cancel);
+            });
 
         var left = Everything(records.Keys).Except(adopted).ToList();
-        await Parallel.ForEachAsync(left, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = cancellationToken },
-            async (box, _) => await RemoveAsync(box, records.GetValueOrDefault(box)));
+        await Parallel.ForEachAsync(left, Together(RemovedAtOnce), async (box, _) => await RemoveAsync(box, records.GetValueOrDefault(box)));
         var used = adopted.Select(box => records[box]!.Network).ToHashSet();
         foreach (var network in networks.List().Where(name => !used.Contains(name))) networks.Remove(network);
         LogRecovered(adopted.Count, left.Count);
+
+        ParallelOptions Together(int most) => new() { MaxDegreeOfParallelism = most, CancellationToken = cancellationToken };
     }
 
     private IEnumerable<string> Everything(IEnumerable<string> journalled) =>

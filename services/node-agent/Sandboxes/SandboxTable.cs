@@ -195,10 +195,10 @@ internal sealed partial class SandboxTable(
         LogDied(entry.Order.SandboxId, entry.Order.Generation, death.Reason);
     }
 
-    // Under the lock. A removal that failed is tried again.
+    // Under the lock.
     private Task BeginEnd(SandboxEntry entry, BoxDeath? death)
     {
-        if (entry.Ending is { IsFaulted: false }) return entry.Ending;
+        if (entry.Ending is not null) return entry.Ending;
         entry.Phase = SandboxPhase.Ending;
         feed.Publish(entry.View());
         return entry.Ending = Task.Run(() => FinishAsync(entry, death));
@@ -208,7 +208,7 @@ internal sealed partial class SandboxTable(
     {
         entry.Cancel();
         await entry.Starting;
-        if (entry.Box is { } box) await remover.RemoveAsync(box);
+        if (entry.Box is { } box) await remover.RemoveSurelyAsync(box);
         lock (_lock)
         {
             entry.Phase = death is null ? SandboxPhase.Ended : SandboxPhase.Exited;

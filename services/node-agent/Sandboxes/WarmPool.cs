@@ -64,22 +64,47 @@ internal sealed partial class WarmPool(
             try
             {
                 PruneAll();
-                foreach (var (kind, target) in _targets) await FillAsync(kind, target, stoppingToken);
-                using var period = new CancellationTokenSource(Period, clock);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(period.Token, stoppingToken);
-                await _changed.WaitAsync(either.Token);
-                while (_changed.Wait(0, CancellationToken.None))
-                {
-                }
+                var filled = true;
+                foreach (var (kind, target) in _targets) filled &= await TryFillAsync(kind, target, stoppingToken);
+                if (filled) await ChangeAsync(stoppingToken);
+                else await Task.Delay(Period, clock, stoppingToken);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
             }
-            catch (Exception problem)
-            {
-                LogFillFailed(problem);
-                await Task.Delay(Period, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
+        }
+    }
+
+    // One kind that cannot be made, or whose guests do not answer, keeps the others from nothing.
+    private async Task<bool> TryFillAsync(WarmKind kind, int target, CancellationToken stoppingToken)
+    {
+        try
+        {
+            await FillAsync(kind, target, stoppingToken);
+            return true;
+        }
+        catch (Exception problem) when (!stoppingToken.IsCancellationRequested)
+        {
+            LogFillFailed(problem, kind.Template, kind.Isolation);
+            return false;
+        }
+    }
+
+    // Until something was taken or wanted, but not for ever.
+    private async Task ChangeAsync(CancellationToken stoppingToken)
+    {
+        using var period = new CancellationTokenSource(Period, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(period.Token, stoppingToken);
+        try
+        {
+            await _changed.WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)
+        {
+        }
+
+        while (_changed.Wait(0, CancellationToken.None))
+        {
         }
     }
 
@@ -151,21 +176,8 @@ internal sealed partial class WarmPool(
         });
     }
 
-    private void Discard(Box box) => _ = Task.Run(async () =>
-    {
-        try
-        {
-            await remover.RemoveAsync(box);
-        }
-        catch (Exception problem)
-        {
-            LogDiscardFailed(problem, box.Name);
-        }
-    });
+    private void Discard(Box box) => _ = Task.Run(() => remover.DiscardAsync(box));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A warm box could not be made; trying again.")]
-    private partial void LogFillFailed(Exception problem);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The warm box {Box} could not be removed.")]
-    private partial void LogDiscardFailed(Exception problem, string box);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A warm box of {Template} on {Isolation} could not be made; trying again.")]
+    private partial void LogFillFailed(Exception problem, string template, string isolation);
 }

@@ -16,6 +16,8 @@ internal sealed record PolicyDraft(PolicyRecord Policy, IDictionary<string, stri
 /// <summary>Makes policies of what clients ask for: checks them, and that the secrets that they name are there.</summary>
 internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer sealer, SecretStore vault, IOptions<PolicyOptions> options)
 {
+    private const string ProxyField = "capabilities.browser.byoProxyUrl";
+
     /// <summary>The draft of a new sandbox. It is written down as a user of its secrets, so that a later change of them finds it.</summary>
     public async Task<PolicyDraft> DraftAsync(string organization, string sandboxId, CreateRequest request)
     {
@@ -23,7 +25,7 @@ internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer seal
         validator.Check(policy);
         var proxy = request.Capabilities?.Browser is { HasByoProxyUrl: true, ByoProxyUrl: var url } ? url : "";
         var (env, placeholders) = Placeholders.Bind(request.Env);
-        await RequireAsync(organization, sandboxId, Uses(policy).Concat(UsesOf(proxy)).Concat(placeholders.Select(p => new Use(p.SecretName, "env"))));
+        await RequireAsync(organization, sandboxId, Uses(policy).Concat(UsesOf(proxy)).Concat(placeholders.Select(p => new Use(p.SecretName, "env"))), proxy);
         return new PolicyDraft(sealer.Seal(sandboxId, new PolicySource(policy, proxy), placeholders), env, Masked(request.Capabilities));
     }
 
@@ -52,7 +54,7 @@ internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer seal
     // What is not known is not checked either, and what was not checked is not kept.
     private static NetworkPolicy Known(NetworkPolicy policy) => NetworkPolicy.Parser.WithDiscardUnknownFields(true).ParseFrom(policy.ToByteString());
 
-    private async Task RequireAsync(string organization, string sandboxId, IEnumerable<Use> uses)
+    private async Task RequireAsync(string organization, string sandboxId, IEnumerable<Use> uses, string proxy = "")
     {
         var wanted = uses.ToList();
         if (wanted.Count == 0)
@@ -65,6 +67,11 @@ internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer seal
         if (wanted.Find(use => !values.ContainsKey(use.Name)) is { } missing)
         {
             throw RpcErrors.InvalidArgument(missing.Path, $"there is no secret '{missing.Name}'");
+        }
+
+        if (ProxyUrl.CheckCredentials(proxy, name => values[name].Value) is { } problem)
+        {
+            throw RpcErrors.InvalidArgument(ProxyField, problem);
         }
 
         // Before the record is written, and the values are read again after it is: a change in between is not lost.
@@ -107,7 +114,7 @@ internal sealed class PolicyDrafter(PolicyValidator validator, PolicySealer seal
         select new Use(name, PolicyValidator.PathOf(numbered.index, header.Key));
 
     private static IEnumerable<Use> UsesOf(string proxy) =>
-        (SecretReferences.Names(proxy) ?? []).Select(name => new Use(name, "capabilities.browser.byoProxyUrl"));
+        (SecretReferences.Names(proxy) ?? []).Select(name => new Use(name, ProxyField));
 
     /// <summary>A secret, and the field that names it.</summary>
     private sealed record Use(string Name, string Path);

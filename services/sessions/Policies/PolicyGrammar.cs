@@ -15,8 +15,9 @@ internal static partial class PolicyGrammar
     // They frame the message or belong to one connection only: whoever sets them makes another request of it.
     private static readonly FrozenSet<string> Framing = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
-        "Connection", "Content-Length", "Expect", "Host", "HTTP2-Settings", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-        "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade");
+        "ALPN", "Alt-Svc", "Close", "Connection", "Content-Length", "Expect", "Host", "HTTP2-Settings", "Keep-Alive", "Proxy-Authenticate",
+        "Proxy-Authentication-Info", "Proxy-Authorization", "Proxy-Connection", "Proxy-Features", "Proxy-Instruction", "Security-Scheme", "TE", "Trailer",
+        "Transfer-Encoding", "Upgrade");
 
     /// <summary>A name of two labels or more; not an address.</summary>
     public static bool IsName(string text) => text.Length <= MaxNameLength && NamePattern().IsMatch(text);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Corral.Sessions.Policies;
@@ -10,6 +11,8 @@ internal static partial class ProxyUrl
 
     // RFC 1929 gives a user and a password one byte of length each.
     private const int MaxCredentialLength = 255;
+
+    private const int Smtp = 25;
 
     /// <summary>What is wrong with an address; null when nothing is.</summary>
     public static string? Check(string url)
@@ -25,17 +28,33 @@ internal static partial class ProxyUrl
             return "the host must be a name of two labels or more, or an IPv4 address";
         }
 
-        if (int.Parse(parts.Groups["port"].ValueSpan, CultureInfo.InvariantCulture) is < 1 or > 65535)
+        if (int.Parse(parts.Groups["port"].ValueSpan, CultureInfo.InvariantCulture) is < 1 or > 65535 or Smtp)
         {
-            return "the port must be 1 to 65535";
+            return "the port must be 1 to 65535, and not 25";
         }
 
-        if (parts.Groups["user"].Length > MaxCredentialLength || parts.Groups["password"].Length > MaxCredentialLength)
+        return SecretReferences.Names(url) is null ? $"must name secrets as ${{secret:NAME}}, at most {SecretReferences.MaxReferences}" : CheckCredentials(url, _ => "");
+    }
+
+    /// <summary>What is wrong with the user and the password of such an address, once its secrets have their values; null when nothing is.</summary>
+    public static string? CheckCredentials(string url, Func<string, string?> valueOf)
+    {
+        var parts = Pattern().Match(url);
+        var (user, password) = (Filled(parts.Groups["user"].Value), Filled(parts.Groups["password"].Value));
+        if (Encoding.UTF8.GetByteCount(user) > MaxCredentialLength || Encoding.UTF8.GetByteCount(password) > MaxCredentialLength)
         {
             return $"the user and the password must be at most {MaxCredentialLength} bytes each";
         }
 
-        return SecretReferences.Names(url) is null ? $"must name secrets as ${{secret:NAME}}, at most {SecretReferences.MaxReferences}" : null;
+        if (user.Any(char.IsControl) || password.Any(char.IsControl))
+        {
+            return "the user and the password must be without control characters";
+        }
+
+        // RFC 7617: in what is sent, the user ends there.
+        return user.Contains(':', StringComparison.Ordinal) ? "the user must be without a colon" : null;
+
+        string Filled(string part) => Uri.UnescapeDataString(SecretReferences.Fill(part, name => valueOf(name) is { } value ? Uri.EscapeDataString(value) : null) ?? "");
     }
 
     /// <summary>The address as it is answered.</summary>

