@@ -4,17 +4,20 @@ namespace Corral.Guest;
 
 /// <summary>Where programs inside look for certificates that they trust. At most one of ours is there at a time.</summary>
 /// <remarks>
-/// Our own copy is written first and the tools' copy last: interrupted at any point, the next call finds in one of them what it has to take
-/// out of the bundle. Java keeps a store of its own form and is the template's matter.
+/// The tools' copy is written first and Chromium's last: interrupted at any point, the next call finds in one of them what it has to take out of
+/// the bundle. Java keeps a store of its own form: Debian's packages fill it, when they are installed, from what is linked as here.
 /// </remarks>
 internal static class TrustStore
 {
-    private const string Own = "/etc/ssl/certs/corral.pem";
     private const string Bundle = "/etc/ssl/certs/ca-certificates.crt";
 
-    // What update-ca-certificates makes the bundle from, when it runs inside.
+    // What update-ca-certificates makes the bundle from, when it runs inside, and the link that it makes.
     private const string Local = "/usr/local/share/ca-certificates/corral.crt";
+    private const string Link = "/etc/ssl/certs/corral.pem";
+
     private const string Chromium = "/etc/chromium/policies/managed/corral.json";
+    private const string PolicyBegin = "{\"CACertificates\":[\"";
+    private const string PolicyEnd = "\"]}\n";
 
     private const string Begin = "-----BEGIN CERTIFICATE-----";
     private const string End = "-----END CERTIFICATE-----";
@@ -30,11 +33,20 @@ internal static class TrustStore
         var body = Parse(pem);
         var certificate = Encoding.ASCII.GetBytes(Pem(body));
         var bundle = Read(Bundle);
-        var renewed = Renew(bundle, certificate, Read(Own), Read(Local));
-        Write(Own, certificate);
-        Write(Bundle, renewed);
+        var renewed = Renew(bundle, certificate, Read(Local), OfPolicy());
         Write(Local, certificate);
-        Write(Chromium, Encoding.ASCII.GetBytes($"{{\"CACertificates\":[\"{body}\"]}}\n"));
+        LinkLocal();
+        Write(Bundle, renewed);
+        Write(Chromium, Encoding.ASCII.GetBytes(PolicyBegin + body + PolicyEnd));
+    }
+
+    // The certificate that Chromium's policy holds, as it stands in the bundle; empty when there is none.
+    private static byte[] OfPolicy()
+    {
+        var policy = Encoding.ASCII.GetString(Read(Chromium));
+        return policy.StartsWith(PolicyBegin, StringComparison.Ordinal) && policy.EndsWith(PolicyEnd, StringComparison.Ordinal)
+            ? Encoding.ASCII.GetBytes(Pem(policy[PolicyBegin.Length..^PolicyEnd.Length]))
+            : [];
     }
 
     // The base64 of one certificate, and nothing that a reader of the bundle could take for anything else.
@@ -93,6 +105,20 @@ internal static class TrustStore
 
     // Root inside may have put anything in these places: what is no ordinary file of an ordinary size is replaced unread.
     private static byte[] Read(string path) => FileStatus.TryOf(path, follow: true) is { IsFile: true, Size: <= MaxBundle } ? File.ReadAllBytes(path) : [];
+
+    private static void LinkLocal()
+    {
+        if (new FileInfo(Link).LinkTarget == Local)
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(Link)!);
+        const string Fresh = Link + ".corral-new";
+        File.Delete(Fresh);
+        File.CreateSymbolicLink(Fresh, Local);
+        File.Move(Fresh, Link, overwrite: true);
+    }
 
     private static void Write(string path, byte[] content)
     {

@@ -16,7 +16,7 @@ public sealed class JavaTests(ClientLab lab)
     [Fact]
     public async Task AsDebianInstallsIt_ItTrustsTheSandboxesAuthority_AndItsRequestGetsTheHeader()
     {
-        var id = await lab.OpenAsync("python", "runc");
+        var id = await lab.OwnAsync("python", "runc");
         await lab.BringAsync(id, "artifacts/tools/java", "java");
         var installed = await lab.RunAsync(id, ClientLab.Transformed, Install, "root");
         Assert.True(installed.ExitCode == 0, installed.Errors);

