@@ -11,14 +11,19 @@ apt_install() {
         apt_updated=yes
     fi
     # The packages' own services are not wanted: Corral starts what it needs. Where systemd runs, only this file keeps them from being started.
+    # One run at a time, or one removes it under another; apt is without the lock, which what it starts would keep.
     (
+        exec 9> /run/lock/corral-apt
+        flock 9
         policy=/usr/sbin/policy-rc.d
-        if [ ! -e "$policy" ]; then
+        # With the mark it is of a run that was killed. Without, it is the operator's.
+        if [ ! -e "$policy" ] || grep -qx '# corral' "$policy"; then
             trap 'rm -f "$policy"' EXIT
-            printf '#!/bin/sh\nexit 101\n' > "$policy"
-            chmod 755 "$policy"
+            printf '#!/bin/sh\n# corral\nexit 101\n' > "$policy.new"
+            chmod 755 "$policy.new"
+            mv "$policy.new" "$policy"
         fi
-        DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@" > /dev/null
+        DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@" > /dev/null 9>&-
     )
 }
 
