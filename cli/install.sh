@@ -96,7 +96,10 @@ need_npm() {
     shift
     [ ! -e "$place/node_modules" ] || return 0
     echo "installing $*"
-    npm install --silent --no-save --prefix "$place" "$@"
+    # Renamed into place: what is there is whole.
+    rm -rf "$place.new" "$place"
+    npm install --silent --no-save --prefix "$place.new" "$@"
+    mv "$place.new" "$place"
 }
 
 # Brings a Java to artifacts/tools/java, as packages of the release that the templates are of, whatever the host's is. For sandboxes of tests.
