@@ -6,6 +6,8 @@
 #
 # base is a Debian of its own; python and bun are layers on top of it.
 set -euo pipefail
+# Once more in mounts of its own: however a build ends, none of its mounts stays on the host.
+[ "${2:-}" = --unshared ] || exec unshare --mount --propagation private bash "$0" "$1" --unshared
 here=$(dirname "$(readlink -f "$0")")
 target=$(realpath -m "$1")
 suite=bookworm
@@ -14,10 +16,12 @@ mkdir -p "$target/layers"
 exec 9> "$target/.lock"
 flock 9
 
+# What a killed build left: only the lock's holder makes these. One with a mount in it, of a time when they were the host's, stays.
+rm -rf --one-file-system "$target"/layers/.new-* || true
 fresh=$(mktemp -d "$target/layers/.new-XXXXXX")
 tidy() {
     mountpoint -q "$fresh/root" && umount -R "$fresh/root"
-    rm -rf "$fresh"
+    rm -rf --one-file-system "$fresh"
 }
 trap tidy EXIT
 
@@ -35,10 +39,13 @@ layer() {
     local name=$1 place=$target/layers/$1-$2 make=$3
     [ -d "$place" ] && return
     echo "template $name: building"
-    rm -rf "$fresh/layer"
+    rm -rf --one-file-system "$fresh/layer"
     mkdir "$fresh/layer"
     "$make" "$fresh/layer"
+    # A layer that is there is taken for whole for ever, so it is on the disk before it has its name, and the name before a manifest has it.
+    sync -f "$fresh/layer"
     mv "$fresh/layer" "$place"
+    sync -f "$target/layers"
     echo "template $name: $(du -sm "$place" | cut -f 1) MiB"
 }
 
@@ -80,7 +87,7 @@ python_layer() {
         rm -f /usr/lib/python3*/EXTERNALLY-MANAGED
         rm -f /etc/resolv.conf'
     umount -R "$fresh/root"
-    rm -rf "$1/dev" "$1/proc" "$1/run" "$1/tmp" "$1/etc/resolv.conf"
+    rm -rf --one-file-system "$1/dev" "$1/proc" "$1/run" "$1/tmp" "$1/etc/resolv.conf"
 }
 
 bun_layer() {
@@ -93,7 +100,7 @@ bun_layer() {
     ln -s bun "$1/usr/local/bin/bunx"
     ln -s bun "$1/usr/local/bin/node"
     find "$1" -type d -exec chmod 755 {} +
-    rm -rf "$fresh/npm"
+    rm -rf --one-file-system "$fresh/npm"
 }
 
 base_digest=$(digest none "$here/base/packages")
