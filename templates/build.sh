@@ -58,6 +58,7 @@ manifest() {
     cmp -s "$fresh/$name.json" "$target/$name.json" || mv "$fresh/$name.json" "$target/$name.json"
 }
 
+# Without manuals, but with their first section: packages that choose between alternatives, as Java's do, fail where it is not there.
 base_layer() {
     mmdebstrap --quiet --mode=root --variant=minbase --aptopt='Acquire::Retries "5"' \
         --include="$(packages base | paste -sd ,)" \
@@ -65,6 +66,7 @@ base_layer() {
         --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
         --customize-hook='chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash user' \
         --customize-hook='mkdir -p "$1/workspace" && chown 1000:1000 "$1/workspace"' \
+        --customize-hook='mkdir -p "$1/usr/share/man/man1"' \
         --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf"' \
         "$suite" "$1"
     chmod 755 "$1"
