@@ -13,6 +13,7 @@ apt_install() {
     # The packages' own services are not wanted: Corral starts what it needs. Where systemd runs, only this file keeps them from being started.
     # One run at a time, or one removes it under another; apt is without the lock, which what it starts would keep.
     (
+        mkdir -p /run/lock
         exec 9> /run/lock/corral-apt
         flock 9
         policy=/usr/sbin/policy-rc.d

@@ -44,7 +44,8 @@ internal static class TrustStore
     private static byte[] OfPolicy()
     {
         var policy = Encoding.ASCII.GetString(Read(Chromium));
-        return policy.StartsWith(PolicyBegin, StringComparison.Ordinal) && policy.EndsWith(PolicyEnd, StringComparison.Ordinal)
+        return policy.Length > PolicyBegin.Length + PolicyEnd.Length
+            && policy.StartsWith(PolicyBegin, StringComparison.Ordinal) && policy.EndsWith(PolicyEnd, StringComparison.Ordinal)
             ? Encoding.ASCII.GetBytes(Pem(policy[PolicyBegin.Length..^PolicyEnd.Length]))
             : [];
     }

@@ -81,6 +81,8 @@ public sealed class TrustTests : IAsyncLifetime
     public async Task What_stands_in_the_way_inside_does_not_hold_the_guest()
     {
         await Box.ShAsync($"rm {Bundle}; mkfifo {Bundle}; mkfifo /etc/ssl/certs/corral.pem; truncate -s 100G /usr/local/share/ca-certificates/corral.crt", root: true);
+        // Where one text ends, the other has begun.
+        await Box.ShAsync("mkdir -p /etc/chromium/policies/managed; echo '{\"CACertificates\":[\"]}' > /etc/chromium/policies/managed/corral.json", root: true);
         var pem = Certificate("one");
         await Box.Client.InstallTrustAsync(pem, None).WaitAsync(TimeSpan.FromSeconds(20));
         Assert.Equal(pem, Read(Bundle));
